@@ -1,0 +1,254 @@
+"""The configuration: frozen models of the one YAML file. Reading it is in config_file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from signerd.core.locations import check_socket_path
+from signerd.core.quantities import parse_duration, parse_mode, parse_size, split_address
+from signerd.errors import SignerdError
+
+
+def _resolve(value: object, info: ValidationInfo) -> Path:
+    """A path; relative ones start at the config file's directory (`base` of the context)."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("is not a path")
+    path = Path(value)
+    base: Path = (info.context or {}).get("base", Path("/"))
+    return base / path
+
+
+def _check_socket(value: Path) -> Path:
+    try:
+        check_socket_path(str(value))
+    except SignerdError as error:
+        raise ValueError(error.message) from None
+    return value
+
+
+def _check_address(value: str) -> str:
+    split_address(value)
+    return value
+
+
+def _check_mode(value: object) -> object:
+    parse_mode(value)
+    return value
+
+
+def _check_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("sqlite", "postgresql"):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    if parts.password is not None or "password" in parts.query.lower():
+        raise ValueError("has a password in it; put it in a file and name that in password_file")
+    return value
+
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, Field(pattern=NAME)]
+FilePath = Annotated[Path, BeforeValidator(_resolve)]
+SocketPath = Annotated[Path, BeforeValidator(_resolve), AfterValidator(_check_socket)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Address = Annotated[str, AfterValidator(_check_address)]
+
+
+def _problem(field: str, text: str) -> PydanticCustomError:
+    """An error of a model that stands at one of its fields."""
+    return PydanticCustomError("contradiction", "{text}", {"field": field, "text": text})
+
+
+class Section(BaseModel):
+    """What all parts of the configuration have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Tls(Section):
+    """Server certificate and key (PEM), and the CA whose client certificates are taken."""
+
+    cert: FilePath
+    key: FilePath
+    client_ca: FilePath | None = None
+
+
+class Listener(Section):
+    """One gRPC listener: a Unix socket or a TCP address. Its name is the identity of who connects to a socket."""
+
+    name: Name
+    unix: SocketPath | None = None
+    mode: Annotated[str, BeforeValidator(_check_mode)] = "0600"
+    owner: str | None = None
+    tcp: Address | None = None
+    tls: Tls | None = None
+    insecure_plaintext: bool = False
+    insecure_no_client_auth: bool = False
+
+    @property
+    def permissions(self) -> int:
+        """Mode bits of the socket."""
+        return parse_mode(self.mode)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.unix is None) == (self.tcp is None):
+            raise _problem("name", "needs either unix or tcp")
+        if self.unix is not None:
+            self._check_unix()
+        else:
+            self._check_tcp()
+        return self
+
+    def _check_unix(self) -> None:
+        for field in ("tls", "insecure_plaintext", "insecure_no_client_auth"):
+            if getattr(self, field):
+                raise _problem(field, "has no meaning on a Unix socket")
+
+    def _check_tcp(self) -> None:
+        for field in ("mode", "owner"):
+            if field in self.model_fields_set and getattr(self, field) is not None:
+                raise _problem(field, "has no meaning on a TCP listener")
+        if self.tls is None and not self.insecure_plaintext:
+            raise _problem("tcp", "has no tls; give cert, key and client_ca, or set insecure_plaintext: true")
+        if self.tls is not None and self.insecure_plaintext:
+            raise _problem("insecure_plaintext", "contradicts tls; remove one of them")
+        if self.tls is not None and self.tls.client_ca is None and not self.insecure_no_client_auth:
+            raise _problem("tls", "has no client_ca; name one, or set insecure_no_client_auth: true")
+
+
+class Http(Section):
+    """The plain HTTP listener for health and metrics: it shows no secrets and signs nothing."""
+
+    listen: Address | None = None
+    unix: SocketPath | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.unix is None) == (self.listen is None):
+            raise _problem("listen", "http needs either listen or unix")
+        return self
+
+
+class State(Section):
+    """The state database. `key_file` holds the key that authenticates its rows, `password_file` PostgreSQL's password."""
+
+    url: Annotated[str, AfterValidator(_check_url)]
+    password_file: FilePath | None = None
+    key_file: FilePath
+
+
+class Audit(Section):
+    """The audit log. `gather`: how long a group of records waits for more, in seconds."""
+
+    directory: FilePath
+    gather: Annotated[Duration, Field(le=1.0)] = 0.002
+
+
+class LocalProvider(Section):
+    """Key files in cosign's encrypted format. Without a password setting the default sources are tried."""
+
+    type: Literal["local"]
+    directory: FilePath
+    password_file: FilePath | None = None
+    password_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
+    password_credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")] | None = None
+    verify_after_sign: Literal["sampled", "always"] = "sampled"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        given = [
+            f
+            for f in ("password_file", "password_env", "password_credential")
+            if getattr(self, f) is not None
+        ]
+        if len(given) > 1:
+            raise _problem(given[1], f"contradicts {given[0]}; give one source of the password")
+        return self
+
+
+class MemoryProvider(Section):
+    """Keys in memory, for tests: they are gone when the daemon stops."""
+
+    type: Literal["memory"]
+    verify_after_sign: Literal["sampled", "always"] = "sampled"
+
+
+ProviderConfig = Annotated[LocalProvider | MemoryProvider, Field(discriminator="type")]
+
+
+class Limits(Section):
+    """How much is taken: bytes of a request and a payload, requests under way, streams of a connection, batch items."""
+
+    request: Annotated[Size, Field(ge=4096, le=64 << 20)] = 4 << 20
+    payload: Annotated[Size, Field(ge=1024, le=64 << 20)] = 3 << 20
+    concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    streams: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    batch: Annotated[int, Field(ge=1, le=1000)] = 1000
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.payload > self.request:
+            raise _problem("payload", "is larger than limits.request")
+        return self
+
+
+class Log(Section):
+    """Level and format of the daemon's log; `auto` is console on a terminal, else JSON."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Config(Section):
+    """All settings, with every default filled in by config_file."""
+
+    home: FilePath
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    listeners: Annotated[tuple[Listener, ...], Field(strict=False, min_length=1)]
+    http: Http | None = None
+    state: State
+    audit: Audit
+    providers: Annotated[Mapping[Name, ProviderConfig], Field(min_length=1)]
+    default_provider: Name
+    limits: Limits = Limits()
+    log: Log = Log()
+    drain: Annotated[Duration, Field(le=3600)] = 5.0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.default_provider not in self.providers:
+            raise _problem("default_provider", "is not one of providers")
+        doubled = [
+            n for n, count in Counter(listener.name for listener in self.listeners).items() if count > 1
+        ]
+        if doubled:
+            raise _problem("listeners", f"has two of the name {doubled[0]}")
+        return self
+
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know of: the settings that make the daemon less safe."""
+        found = []
+        for listener in self.listeners:
+            for setting in ("insecure_plaintext", "insecure_no_client_auth"):
+                if getattr(listener, setting):
+                    found.append(f"listener {listener.name}: {setting} is set, callers are not authenticated")
+        for name, provider in self.providers.items():
+            if provider.type == "memory":
+                found.append(f"provider {name}: its keys are gone when the daemon stops")
+        return tuple(found)
