@@ -1,0 +1,50 @@
+"""Names of keys and versions."""
+
+from __future__ import annotations
+
+import re
+
+from signerd.errors import Reason, SignerdError
+
+MAX_NAME = 128
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))(?!versions(?:/|\Z))[a-z0-9._-]+"
+_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*\Z")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
+
+def check_key_name(name: str, field: str = "key") -> str:
+    """Give the name back if it is one; raises KEY_NAME_INVALID."""
+    if len(name) <= MAX_NAME and _NAME.match(name):
+        return name
+    shown = name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"
+    raise SignerdError(
+        Reason.KEY_NAME_INVALID,
+        f"{shown!r} is not a key name; {Reason.KEY_NAME_INVALID.value.remedy}",
+        field=field,
+    )
+
+
+def version_name(key: str, version: int) -> str:
+    """Resource name of a version: `keys/NAME/versions/N`."""
+    return f"keys/{key}/versions/{version}"
+
+
+def check_request_id(value: str) -> str:
+    """Give the id back if it is empty or printable ASCII of at most 64 bytes; raises REQUEST_ID_INVALID."""
+    if not value or _REQUEST_ID.match(value):
+        return value
+    raise SignerdError(
+        Reason.REQUEST_ID_INVALID,
+        f"request_id has {len(value)} characters or some that are not printable ASCII; at most 64 are taken",
+        field="request_id",
+    )
+
+
+def check_traceparent(value: str) -> str:
+    """Give the value back if it is empty or a traceparent (W3C Trace Context, section 3.2); raises TRACEPARENT_INVALID."""
+    if not value or _TRACEPARENT.match(value):
+        return value
+    raise SignerdError(
+        Reason.TRACEPARENT_INVALID, "traceparent is not `00-<32 hex>-<16 hex>-<2 hex>`", field="traceparent"
+    )

@@ -1,0 +1,315 @@
+"""The one exception of signerd, and the table of reasons it can give.
+
+Every error that reaches a user has a stable reason code, a message that names the field, what is wrong with the value
+and what to do. `docs/errors.md` is generated from `Reason`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+
+class Code(IntEnum):
+    """Canonical status codes (google.rpc.Code)."""
+
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+class Facts(NamedTuple):
+    """What a reason means and what helps."""
+
+    code: Code
+    meaning: str
+    remedy: str
+
+
+class Reason(Enum):
+    """Stable reason codes: the member's name is what stands in google.rpc.ErrorInfo."""
+
+    # Requests
+    REQUEST_MALFORMED = Facts(
+        Code.INVALID_ARGUMENT,
+        "The request is not a valid protobuf message, or its fields contradict each other.",
+        "Send the message as signerd's proto files define it.",
+    )
+    REQUEST_TOO_LARGE = Facts(
+        Code.RESOURCE_EXHAUSTED,
+        "The request is larger than `limits.request` or its payload larger than `limits.payload`.",
+        "Send a digest, or use SignStream.",
+    )
+    REQUEST_ID_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "`request_id` is longer than 64 bytes or has other characters than printable ASCII.",
+        "Use a UUID, or leave it empty.",
+    )
+    REQUEST_ID_REUSED = Facts(
+        Code.ALREADY_EXISTS,
+        "The same `request_id` came before with another request.",
+        "Use a new id for a new request.",
+    )
+    TRACEPARENT_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "`traceparent` is not one of W3C Trace Context, version 00.",
+        "Send `00-<32 hex>-<16 hex>-<2 hex>`, or leave it empty.",
+    )
+    INPUT_MISSING = Facts(
+        Code.INVALID_ARGUMENT,
+        "The request has nothing to sign or verify.",
+        "Set one of `digest`, `message`, `dsse` and `ml_dsa_mu`.",
+    )
+    PAYLOAD_TYPE_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The DSSE payload type is empty, too long or has characters outside printable ASCII.",
+        "Send a media type such as `application/vnd.in-toto+json`.",
+    )
+    ENVELOPE_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The bytes are not a DSSE envelope, or begin like its pre-authentication encoding and are not one.",
+        "Send what the DSSE specification defines.",
+    )
+    CHECKSUM_MISMATCH = Facts(
+        Code.INVALID_ARGUMENT,
+        "The CRC32C of the input is not the one the request states: it was damaged on the way.",
+        "Send it again.",
+    )
+    BATCH_SIZE_INVALID = Facts(
+        Code.INVALID_ARGUMENT, "A batch has no items or more than 1,000.", "Send 1 to 1,000 items."
+    )
+    STREAM_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The stream has no header, more than one, or another length than its header declares.",
+        "Send the header first, then exactly `length` bytes in chunks.",
+    )
+    PAGE_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "`page_size` is out of range or `page_token` was not made by this daemon.",
+        "Use the `next_page_token` of the page before.",
+    )
+    # Digests and algorithms
+    HASH_UNKNOWN = Facts(
+        Code.INVALID_ARGUMENT, "The hash is not one that signerd knows.", "Use sha256, sha384 or sha512."
+    )
+    HASH_MISMATCH = Facts(
+        Code.INVALID_ARGUMENT,
+        "The hash of the digest is not the one of the key's algorithm.",
+        "Hash with the algorithm that the key names, or send the message.",
+    )
+    DIGEST_LENGTH = Facts(
+        Code.INVALID_ARGUMENT,
+        "The digest does not have the length of its hash.",
+        "Send the raw digest: 32 bytes for sha256, 48 for sha384, 64 for sha512.",
+    )
+    DIGEST_NOT_ACCEPTED = Facts(
+        Code.INVALID_ARGUMENT,
+        "The algorithm signs whole messages (Ed25519, ML-DSA); a digest would be signed as if it were the message.",
+        "Send the message, or use `ed25519ph`; ML-DSA also takes `ml_dsa_mu`.",
+    )
+    MU_NOT_ACCEPTED = Facts(
+        Code.INVALID_ARGUMENT,
+        "`ml_dsa_mu` was sent to a key that is not ML-DSA, or is not 64 bytes long.",
+        "Send the message or a digest.",
+    )
+    ALGORITHM_UNKNOWN = Facts(
+        Code.INVALID_ARGUMENT, "No algorithm has that name.", "See the table of algorithms in the documentation."
+    )
+    ALGORITHM_UNSUPPORTED = Facts(
+        Code.INVALID_ARGUMENT,
+        "The provider can't make or use keys of that algorithm, or the private key is not of it.",
+        "Choose another algorithm or another provider.",
+    )
+    # Keys
+    KEY_NAME_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The key name does not follow the rules.",
+        "Use segments of [a-z0-9._-], joined by `/`, 128 characters at most; `.`, `..` and `versions` are no segments.",
+    )
+    KEY_NOT_FOUND = Facts(
+        Code.NOT_FOUND, "There is no key of that name.", "See `signerctl keys list`; create it first."
+    )
+    KEY_EXISTS = Facts(
+        Code.ALREADY_EXISTS, "A key of that name exists.", "Choose another name; versions are made by rotation."
+    )
+    VERSION_INVALID = Facts(
+        Code.INVALID_ARGUMENT, "The version is negative.", "Use 0 for the primary, or a number from 1."
+    )
+    VERSION_NOT_FOUND = Facts(
+        Code.NOT_FOUND, "The key has no version of that number.", "See `signerctl keys show`."
+    )
+    VERSION_STATE = Facts(
+        Code.FAILED_PRECONDITION,
+        "The state of the version does not allow the operation.",
+        "Use the primary, or change the version's state.",
+    )
+    KEY_PURPOSE = Facts(
+        Code.PERMISSION_DENIED,
+        "The key serves the daemon itself (purpose bundle or log); no caller can use it.",
+        "Use a key of purpose artifact or jwt.",
+    )
+    LABELS_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "A label's name or value is too long or has characters that are not allowed, or there are too many.",
+        "At most 64 labels; names of [a-z0-9._/-] up to 63 characters, values up to 255 printable characters.",
+    )
+    PRIVATE_KEY_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The private key can't be read: not PEM of PKCS#8, SEC1, PKCS#1 or cosign's format, or too weak.",
+        "Check the file with `openssl pkey -in FILE -noout`.",
+    )
+    PASSWORD_WRONG = Facts(
+        Code.INVALID_ARGUMENT, "The password does not open the private key.", "Give the password it was encrypted with."
+    )
+    # Signatures
+    SIGNATURE_MISMATCH = Facts(
+        Code.FAILED_PRECONDITION,
+        "The signature does not verify: other bytes, another key, or a damaged signature.",
+        "Do not trust what it covers.",
+    )
+    SIGNATURE_MALFORMED = Facts(
+        Code.INVALID_ARGUMENT,
+        "The signature is empty or not in the encoding the request names.",
+        "ECDSA: DER, or r||s with encoding P1363.",
+    )
+    # Identity
+    CALLER_UNAUTHENTICATED = Facts(
+        Code.UNAUTHENTICATED, "The caller has not proved who it is.", "Use a client certificate or the Unix socket."
+    )
+    CALLER_DENIED = Facts(
+        Code.PERMISSION_DENIED, "The caller may not do this.", "Ask those who write the policy."
+    )
+    # Providers
+    PROVIDER_UNKNOWN = Facts(
+        Code.INVALID_ARGUMENT, "No provider of that name is configured.", "See `signerctl status`."
+    )
+    PROVIDER_UNAVAILABLE = Facts(
+        Code.UNAVAILABLE, "The provider can't be reached or used now.", "Try again; see `signerctl status`."
+    )
+    PROVIDER_TIMEOUT = Facts(
+        Code.UNAVAILABLE, "The provider did not answer within its time limit.", "Try again; see `signerctl status`."
+    )
+    PROVIDER_INTEGRITY = Facts(
+        Code.DATA_LOSS,
+        "The provider answered with a signature or public key that is not the pinned one's; nothing was released.",
+        "Find out what happened to the key at the provider.",
+    )
+    KEY_MATERIAL_UNREADABLE = Facts(
+        Code.UNAVAILABLE,
+        "The key file can't be used: missing, damaged, readable by others, or locked with another password.",
+        "Mend the file named in `signerctl status` or restore it from a backup.",
+    )
+    # The daemon
+    AUDIT_UNAVAILABLE = Facts(
+        Code.UNAVAILABLE,
+        "The audit log can't be written, so nothing is signed.",
+        "Make room on the disk or mend the directory; signing comes back by itself.",
+    )
+    AUDIT_CORRUPT = Facts(
+        Code.DATA_LOSS,
+        "A record of the audit log that had been durable is damaged.",
+        "Restore the log from a copy; signerd does not start on a damaged one.",
+    )
+    AUDIT_RECORD_NOT_FOUND = Facts(
+        Code.NOT_FOUND, "There is no audit record at that position.", "See `signerctl audit list`."
+    )
+    STATE_UNAVAILABLE = Facts(
+        Code.UNAVAILABLE, "The state database can't be read or written.", "Try again; see the daemon's log."
+    )
+    STATE_STALE = Facts(
+        Code.UNAVAILABLE,
+        "The daemon has not seen the state revision that the request names.",
+        "Try again; if it stays, it is another daemon's revision.",
+    )
+    STATE_TAMPERED = Facts(
+        Code.DATA_LOSS,
+        "The state database was edited or replaced by an older one.",
+        "Restore the right database; signerd does not act on this one.",
+    )
+    OVERLOADED = Facts(
+        Code.RESOURCE_EXHAUSTED, "More requests are under way than `limits.concurrent` allows.", "Try again a bit later."
+    )
+    DEADLINE = Facts(
+        Code.DEADLINE_EXCEEDED, "The deadline passed before there was an answer.", "Give more time, or try again."
+    )
+    CANCELLED = Facts(Code.CANCELLED, "The caller went away before there was an answer.", "Try again.")
+    METHOD_UNKNOWN = Facts(
+        Code.UNIMPLEMENTED, "There is no such method.", "Use client and daemon of matching versions."
+    )
+    SHUTTING_DOWN = Facts(Code.UNAVAILABLE, "The daemon is stopping.", "Try another instance, or again.")
+    INTERNAL = Facts(
+        Code.INTERNAL, "A defect in signerd.", "Report it with the request id and the daemon's log."
+    )
+    # Set-up
+    CONFIG_INVALID = Facts(
+        Code.FAILED_PRECONDITION, "The configuration has an error.", "See `signerd config check FILE`."
+    )
+    HOME_IN_USE = Facts(
+        Code.FAILED_PRECONDITION,
+        "Another daemon works on the same directory.",
+        "Stop it, or give this one a directory of its own.",
+    )
+    PERMISSIONS_TOO_OPEN = Facts(
+        Code.FAILED_PRECONDITION,
+        "A file or directory with secrets is open to others, or belongs to somebody else.",
+        "chmod 0700 the directory, 0600 the file; chown it to the daemon's user.",
+    )
+    SOCKET_UNTRUSTED = Facts(
+        Code.FAILED_PRECONDITION,
+        "The socket belongs to neither the expected user nor root.",
+        "Check who listens there.",
+    )
+    DAEMON_UNREACHABLE = Facts(
+        Code.UNAVAILABLE, "No daemon answers at the endpoint.", "Start it with `signerd serve`, or set SIGNERD_ADDR."
+    )
+    ENDPOINT_INVALID = Facts(
+        Code.INVALID_ARGUMENT, "The endpoint is not `unix:PATH` or `HOST:PORT`.", "Mend --endpoint or SIGNERD_ADDR."
+    )
+
+
+class SignerdError(Exception):
+    """An error with a stable reason.
+
+    `field` is the path of the request or config field at fault, empty where none is. `retry_after` is in seconds, None
+    where waiting does not help.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str = "", *, field: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message or reason.value.meaning)
+        self.reason = reason
+        self.message = message or reason.value.meaning
+        self.field = field
+        self.retry_after = retry_after
+
+    @property
+    def code(self) -> Code:
+        """Canonical status code of the reason."""
+        return self.reason.value.code
+
+    @property
+    def refused(self) -> bool:
+        """Whether the request was at fault, as against something that failed on our side."""
+        return self.code not in FAILURES
+
+    def __repr__(self) -> str:
+        return f"SignerdError({self.reason.name}, {self.message!r})"
+
+
+FAILURES = frozenset(
+    {Code.UNAVAILABLE, Code.INTERNAL, Code.DATA_LOSS, Code.DEADLINE_EXCEEDED, Code.CANCELLED, Code.UNKNOWN}
+)
