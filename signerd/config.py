@@ -146,7 +146,7 @@ class Http(Section):
 
 
 class State(Section):
-    """The state database. `key_file` holds the key that authenticates its rows, `password_file` PostgreSQL's password."""
+    """The state database; `key_file` authenticates its rows, `password_file` holds PostgreSQL's password."""
 
     url: Annotated[str, AfterValidator(_check_url)]
     password_file: FilePath | None = None

@@ -1,4 +1,4 @@
-"""From a YAML file, or none, to a Config: defaults filled in, every problem with its line and the nearest valid name."""
+"""From a YAML file, or none, to a Config: defaults filled in, problems with their lines and the nearest valid name."""
 
 from __future__ import annotations
 

@@ -20,6 +20,10 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]{1,15})\s*([A-Za-z]{0,3})")
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_OWNER = 0o600
+_NEVER = 0o117
+_PORT = re.compile(r"[0-9]{1,5}")
+_MAX_PORT = 65535
 _MODE = re.compile(r"0?([0-7]{3})")
 
 
@@ -52,7 +56,7 @@ def parse_mode(value: object) -> int:
     if match is None:
         raise ValueError('is not a file mode; write it in quotes, such as "0600"')
     mode = int(match[1], 8)
-    if mode & 0o117 or mode & 0o600 != 0o600:
+    if mode & _NEVER or mode & _OWNER != _OWNER:
         raise ValueError('must let the owner read and write, and others nothing; "0600" or "0660"')
     return mode
 
@@ -60,7 +64,7 @@ def parse_mode(value: object) -> int:
 def split_address(value: str) -> tuple[str, int]:
     """Host and port of `host:port`, `192.0.2.1:port` or `[2001:db8::1]:port`; raises ValueError."""
     host, _, port = value.rpartition(":")
-    if not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
+    if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
         raise ValueError("is not HOST:PORT with a port from 0 to 65535")
     if host.startswith("[") and host.endswith("]"):
         return str(ipaddress.IPv6Address(host[1:-1])), int(port)
