@@ -1,0 +1,1 @@
+"""What signerd must remember: keys, versions, answers to changes. SQL only, authenticated; nothing here decides."""
