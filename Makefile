@@ -1,0 +1,103 @@
+# Needs Python 3.11 or newer and make. Everything else is installed into .venv, pinned by hash.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+PYTEST := $(RUN) -m pytest $(PYTEST_ARGS)
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: venv ## start a daemon, create a key, sign, verify, read the audit record
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/demo.sh
+
+.PHONY: test
+test: venv ## unit tests and the conformance suite of every provider
+	@$(PYTEST) -n auto tests/unit tests/providers
+
+.PHONY: integration
+integration: venv ## tests against real servers on this machine
+	@$(PYTEST) tests/integration
+
+.PHONY: interop
+interop: venv ## tests with real clients (cosign v2 and v3, openssl)
+	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3
+	@$(PYTEST) tests/interop
+
+.PHONY: soak
+soak: venv ## long tests that hunt leaks and rare failures
+	@SIGNERD_SOAK=1 $(PYTEST) -m soak --timeout=0 tests
+
+.PHONY: lint
+lint: venv ## style, types, import layers, generated code, .proto files
+	@echo "lint: ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --diff .
+	@echo "lint: mypy, Python 3.11"
+	@$(BIN)/mypy --no-error-summary
+	@echo "lint: mypy, Python 3.13"
+	@$(BIN)/mypy --no-error-summary --python-version 3.13
+	@echo "lint: import layers"
+	@$(BIN)/lint-imports --quiet
+	@echo "lint: generated code"
+	@$(RUN) -m tools.generate_proto --check
+	@echo "lint: .proto files"
+	@$(RUN) -m tools.lint_proto
+	@echo "lint: ok"
+
+.PHONY: format
+format: venv ## put the code into shape
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: venv ## measure; ONLY=prefix runs a part (writes build/bench.json)
+	@$(RUN) -m bench $(if $(ONLY),--only $(ONLY))
+
+.PHONY: proto
+proto: venv ## generate signerd/v1 from proto/
+	@$(RUN) -m tools.generate_proto
+
+.PHONY: docs
+docs: $(VENV)/.docs ## build the documentation into build/site
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "docs: build/site/index.html"
+
+.PHONY: requirements
+requirements: venv ## pin requirements/*.txt again (UPGRADE=1 takes newer versions)
+	@$(RUN) -m tools.lock_requirements $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## remove what was made here, but .venv and .cache
+	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find signerd tests bench examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: venv
+venv: $(VENV)/.ready ## create .venv
+
+# The stamp is newer than what the environment was made from; a half-made one is made again.
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "setup: Python 3.11 or newer is needed ($(PYTHON) is not); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "setup: creating $(VENV)"
+	@rm -f $@
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	  || { rm -rf $(VENV); echo "setup: $(PYTHON) cannot create a virtual environment; install venv for it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "setup: installing pinned packages (about a minute)"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "setup: installing signerd"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.ready requirements/docs.txt
+	@echo "setup: installing mkdocs"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@

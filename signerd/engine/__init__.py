@@ -1,0 +1,1 @@
+"""The use cases: sign, verify, public keys, key changes. What may be signed is decided here, once."""

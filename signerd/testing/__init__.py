@@ -1,0 +1,1 @@
+"""The provider conformance suite, as a pytest plugin. For tests only: nothing in the daemon imports it."""

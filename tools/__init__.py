@@ -1,0 +1,1 @@
+"""Scripts for people who work on signerd. Each does one job; none is part of the package."""
