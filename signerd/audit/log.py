@@ -1,0 +1,216 @@
+"""The log of one worker: records go in without waiting, and each is durable before its future is done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from signerd.audit.disk import Disk
+from signerd.audit.groups import Group, pause
+from signerd.audit.records import FORMAT, Clock, Record, encode
+from signerd.audit.recovery import lock, recover
+from signerd.audit.segments import SHARD
+from signerd.audit.writer import Place, Writer
+from signerd.errors import Reason, SignerdError
+
+RECOVERED = "audit-recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Sizes in bytes, times in seconds: `gather` while the log is busy, `probe` between tries after a failure."""
+
+    gather: float = 0.002
+    group_bytes: int = 4 << 20
+    segment_bytes: int = 64 << 20
+    probe: float = 0.25
+
+
+class Ticket(NamedTuple):
+    """Position of the first record, and the future that is done when all records of the call are durable.
+
+    The future raises AUDIT_UNAVAILABLE; then the sequence means nothing. Cancelling it cancels no record.
+    """
+
+    sequence: int
+    durable: asyncio.Future[None]
+
+
+class Log:
+    """Appends records to one directory. All methods belong to the event loop that opened it."""
+
+    def __init__(
+        self, place: Place, lock: int, tuning: Tuning, on_health: Callable[[bool, str], None], disk: Disk
+    ) -> None:
+        self.shard = place.shard
+        self.healthy = True
+        self.detail = ""
+        self.sequence = place.sequence
+        self.revision = place.revision
+        self.end = place.segment.end
+        self._on_health = on_health
+        self._lock = lock
+        self._tuning = tuning
+        self._loop = asyncio.get_running_loop()
+        self._clock = Clock()
+        self._gathered = Group(place.sequence + 1, 0.0)
+        self._in_flight: Group | None = None
+        self._before = 0
+        self._turned_away = 0
+        self._closed: asyncio.Future[None] | None = None
+        self._writer = Writer(place, self, disk=disk, segment_bytes=tuning.segment_bytes, probe=tuning.probe)
+        self._writer.start()
+
+    def append(self, record: Record) -> Ticket:
+        """Append one record; see `append_all`."""
+        return self.append_all((record,))
+
+    def append_all(self, records: Sequence[Record]) -> Ticket:
+        """Append the records of one request, at least one; sequences follow each other. No I/O, never waits.
+
+        Raises AUDIT_UNAVAILABLE while the log can't be written, OVERLOADED while too much waits to be written.
+        """
+        group = self._gathered
+        self._admit(group)
+        first = group.last + 1
+        self._stamp(records, first)
+        bodies = [encode(record) for record in records]
+        for record, body in zip(records, bodies, strict=True):
+            group.add(body, record.revision)
+        waiter = self._loop.create_future()
+        group.waiters.append(waiter)
+        if len(group.waiters) == 1:
+            group.started = self._loop.time()
+            if self._in_flight is None:
+                self._schedule()
+        return Ticket(first, waiter)
+
+    def _admit(self, group: Group) -> None:
+        if self._closed is not None:
+            raise SignerdError(Reason.SHUTTING_DOWN)
+        if not self.healthy:
+            self._turned_away += 1
+            raise self._unavailable()
+        if len(group.data) >= self._tuning.group_bytes:
+            raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
+
+    def _stamp(self, records: Sequence[Record], sequence: int) -> None:
+        now = self._clock.stamp(time.time_ns())
+        for number, record in enumerate(records, sequence):
+            record.sequence = number
+            record.shard = self.shard
+            record.time = now
+            record.v = FORMAT
+
+    def _schedule(self) -> None:
+        age = self._loop.time() - self._gathered.started
+        delay = 0.0 if self._closed else pause(self._before, self._tuning.gather, age)
+        if delay:
+            self._loop.call_later(delay, self._flush)
+        else:
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        group = self._gathered
+        if self._in_flight is None and group.data:
+            self._in_flight = group
+            self._gathered = Group(group.last + 1, 0.0)
+            self._writer.write(group)
+
+    def written(self, group: Group) -> None:
+        """The writer's word that the group is durable."""
+        self._in_flight = None
+        self._before = len(group.waiters)
+        self.sequence, self.end = group.last, group.end
+        self.revision = max(self.revision, group.revision)
+        group.release()
+        if self._gathered.data:
+            self._schedule()
+
+    def failed(self, error: OSError) -> None:
+        """The writer's word that nothing can be written: all who wait are turned away."""
+        self.healthy, self.detail = False, f"the audit log can't be written: {error.strerror or error}"
+        waiting = [*(self._in_flight.waiters if self._in_flight else ()), *self._gathered.waiters]
+        self._turned_away += len(waiting)
+        self._in_flight, self._before = None, 0
+        self._gathered = Group(self.sequence + 1, 0.0)
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_exception(self._unavailable())
+                waiter.exception()  # nobody need look
+        self._on_health(False, self.detail)
+
+    def repaired(self) -> None:
+        """The writer's word that it has a new segment; the first record in it says what happened."""
+        count, reason = self._turned_away, self.detail
+        self.healthy, self.detail, self._turned_away = True, "", 0
+        if self._closed is None:
+            detail = f"{count} requests turned away; {reason}"
+            self.append(Record(operation=RECOVERED, outcome="ok", detail=detail))
+        self._on_health(True, "")
+
+    def stopped(self) -> None:
+        """The writer's word that it has ended."""
+        if self._closed is None:
+            self.failed(OSError("its writer ended"))
+        elif not self._closed.done():
+            self._closed.set_result(None)
+
+    def _unavailable(self) -> SignerdError:
+        return SignerdError(Reason.AUDIT_UNAVAILABLE, self.detail, retry_after=1.0)
+
+    async def close(self) -> None:
+        """Make durable what was appended, end the thread and give the directory free. A second call does nothing."""
+        if self._closed is not None:
+            return
+        self._closed = self._loop.create_future()
+        self._flush()
+        rest = [group for group in (self._in_flight, self._gathered) if group is not None and group.data]
+        ends = [self._loop.create_future() for _ in rest]
+        for group, end in zip(rest, ends, strict=True):
+            group.waiters.append(end)
+        await asyncio.gather(*ends, return_exceptions=True)
+        if self._writer.is_alive():
+            self._writer.stop()
+            await self._closed
+        os.close(self._lock)
+
+
+async def open_log(
+    directory: Path,
+    shard: str,
+    *,
+    instance: str,
+    tuning: Tuning = Tuning(),
+    on_health: Callable[[bool, str], None] = lambda healthy, detail: None,
+    disk: Disk | None = None,
+) -> Log:
+    """Open the log in `directory/shard`, which is made if need be, and recover it off the event loop.
+
+    Raises HOME_IN_USE, AUDIT_CORRUPT, or AUDIT_UNAVAILABLE with the system's reason.
+    """
+    if not SHARD.fullmatch(shard):
+        raise ValueError(f"not the name of a shard: {shard!r}")
+    disk = disk or Disk()
+    try:
+        held, place = await asyncio.to_thread(_open, directory / shard, shard, instance, disk)
+    except OSError as error:
+        raise SignerdError(
+            Reason.AUDIT_UNAVAILABLE,
+            f"the audit log in {directory / shard} can't be opened: {error.strerror}",
+        ) from error
+    return Log(place, held, tuning, on_health, disk)
+
+
+def _open(directory: Path, shard: str, instance: str, disk: Disk) -> tuple[int, Place]:
+    held = lock(directory)
+    try:
+        return held, recover(directory, shard, instance, disk)
+    except BaseException:
+        os.close(held)
+        raise
