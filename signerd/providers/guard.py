@@ -1,0 +1,178 @@
+"""The guard around every provider: name, time and concurrency limits, errors, and the check of what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import TypeVar
+
+from signerd.core.algorithms import Algorithm
+from signerd.core.inputs import Message, SigningInput, prepare
+from signerd.core.private_keys import from_pkcs8
+from signerd.core.public_keys import load_public_key, spki
+from signerd.core.signatures import Verify, verifier
+from signerd.errors import Reason, SignerdError
+from signerd.providers.base import Change, Health, Material, Order, Provider
+
+SAMPLE_MASK = 255
+"""Sampled verification checks the first signature of a version and then every 256th."""
+
+_T = TypeVar("_T")
+_CANARY = Message(b"signerd: first signature of a new key version")
+_log = logging.getLogger(__name__)
+
+
+class VerifyAfterSign(Enum):
+    """Which signatures of in-process keys are verified; those from outside always are."""
+
+    ALWAYS = "always"
+    SAMPLED = "sampled"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits for providers outside this process: seconds for a call and for making a key, calls under way."""
+
+    call: float = 5.0
+    create: float = 60.0
+    concurrent: int = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PinnedVersion:
+    """What is needed to sign with a version; `verify` is built from the public key that is pinned for it."""
+
+    uri: str
+    algorithm: Algorithm
+    verify: Verify = field(repr=False)
+
+
+def pinned_version(uri: str, algorithm: Algorithm, public_key: bytes) -> PinnedVersion:
+    """Pin a public key, DER; raises ALGORITHM_UNSUPPORTED if it is not one of the algorithm."""
+    return PinnedVersion(uri, algorithm, verifier(load_public_key(public_key, algorithm), algorithm))
+
+
+class Guarded:
+    """A provider that can be trusted to time out, to raise SignerdError only, and to sign with the pinned key."""
+
+    def __init__(
+        self,
+        name: str,
+        provider: Provider,
+        *,
+        verify_after_sign: VerifyAfterSign = VerifyAfterSign.SAMPLED,
+        limits: Limits | None = None,
+        on_integrity_failure: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        self.name = name
+        self.in_process = provider.in_process
+        self._provider = provider
+        self._limits = limits or Limits()
+        self._slots = asyncio.Semaphore(self._limits.concurrent)
+        self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
+        self._counts: dict[str, int] = {}
+        self._on_integrity_failure = on_integrity_failure
+
+    async def sign(self, version: PinnedVersion, given: SigningInput) -> bytes:
+        """Sign a prepared input; what comes back verifies with the pinned key, or PROVIDER_INTEGRITY is raised."""
+        uri = version.uri
+        if not self.in_process:
+            signature = await self._call(
+                self._provider.sign(uri, version.algorithm, given), self._limits.call
+            )
+        else:
+            try:
+                signature = await self._provider.sign(uri, version.algorithm, given)
+            except SignerdError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a vendor's exception may be anything
+                raise self._unavailable(error) from None
+        count = self._counts.get(uri, 0)
+        self._counts[uri] = count + 1
+        if not signature or not count & self._mask:
+            self._check(version, given, signature)
+        return signature
+
+    async def create(self, order: Order) -> Material:
+        """Make or take in key material; it must fit the order and have made a signature that verifies."""
+        material = await self._call(partial(self._provider.create, order), self._limits.create)
+        try:
+            version = pinned_version(material.uri, order.algorithm, material.public_key)
+        except SignerdError as error:
+            raise self._violated(f"the new key {material.uri} is unusable: {error.message}") from None
+        imported = order.private_key
+        if imported is not None and material.public_key != await asyncio.to_thread(_public_of, imported):
+            raise self._violated(f"the key at {material.uri} is not the one that was imported")
+        given = prepare(order.algorithm, _CANARY)
+        self._check(version, given, await self.sign(version, given))
+        return material
+
+    async def public_key(self, uri: str) -> bytes:
+        """Public key as the provider tells it now, DER."""
+        return await self._call(partial(self._provider.public_key, uri), self._limits.call)
+
+    async def compare_public_key(self, uri: str, pinned: bytes) -> None:
+        """Raise PROVIDER_INTEGRITY unless the provider still has the pinned public key, DER."""
+        if await self.public_key(uri) != pinned:
+            raise self._violated(f"the public key of {uri} is not the pinned one")
+
+    async def owned(self) -> list[Material]:
+        """All material that signerd made at this provider."""
+        return await self._call(self._provider.owned, self._limits.create)
+
+    async def change(self, uri: str, change: Change) -> None:
+        """Disable, enable or destroy material."""
+        await self._call(partial(self._provider.change, uri, change), self._limits.call)
+        if change is Change.DESTROY:
+            self._counts.pop(uri, None)
+
+    def health(self) -> Health:
+        """State of the provider, from memory."""
+        return self._provider.health()
+
+    async def _call(self, call: Callable[[], Awaitable[_T]], seconds: float) -> _T:
+        try:
+            if self.in_process:
+                return await call()
+            async with asyncio.timeout(seconds), self._slots:
+                return await call()
+        except SignerdError:
+            raise
+        except TimeoutError:
+            raise SignerdError(
+                Reason.PROVIDER_TIMEOUT, f"provider {self.name!r} did not answer within {seconds:g} s"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - a vendor's exception may be anything
+            raise self._unavailable(error) from None
+
+    def _check(self, version: PinnedVersion, given: SigningInput, signature: bytes) -> None:
+        try:
+            version.verify(given, signature)
+        except SignerdError as error:
+            if error.reason not in (Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED):
+                raise
+            self._counts[version.uri] = 0
+            raise self._violated(
+                f"a signature of {version.uri} does not verify with its pinned key"
+            ) from None
+
+    def _violated(self, message: str) -> SignerdError:
+        self._on_integrity_failure(self.name)
+        return SignerdError(
+            Reason.PROVIDER_INTEGRITY, f"provider {self.name!r}: {message}; nothing was released"
+        )
+
+    def _unavailable(self, error: Exception) -> SignerdError:
+        """The text of a foreign exception may hold secrets: only its class is told."""
+        _log.error("provider %s raised %s", self.name, type(error).__name__)
+        return SignerdError(
+            Reason.PROVIDER_UNAVAILABLE, f"provider {self.name!r} failed: {type(error).__name__}"
+        )
+
+
+def _public_of(private_key: bytes) -> bytes:
+    return spki(from_pkcs8(private_key)[0].public_key())

@@ -1,0 +1,132 @@
+"""Keys in encrypted files in one directory, in cosign's format; unlocked on first use and kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from signerd.core.algorithms import Algorithm
+from signerd.core.inputs import Message, SigningInput, prepare
+from signerd.core.private_keys import PrivateKey, from_pkcs8, generate
+from signerd.core.public_keys import spki
+from signerd.core.signatures import Sign, signer, verifier
+from signerd.providers.base import Change, Health, Material, Order
+from signerd.providers.local_files import LocalFiles
+from signerd.providers.local_uris import parse_uri, place
+from signerd.providers.unlocked_keys import UnlockedKeys, run_alone
+
+_A = TypeVar("_A")
+_T = TypeVar("_T")
+_SELF_TEST = Message(b"signerd: self test of an unlocked key")
+_SHOWN_FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """Where the files are, and who tells the password; it is asked only when a file is opened or made."""
+
+    directory: Path
+    password: Callable[[], bytes] = field(repr=False)
+
+
+class LocalProvider:
+    """Provider of key files.
+
+    Signatures are made on the event loop, those of slow algorithms in a pool of as many threads as there are CPUs.
+    """
+
+    in_process = True
+
+    def __init__(self, directory: Path, password: Callable[[], bytes]) -> None:
+        self._files = LocalFiles(directory, password)
+        self._keys = UnlockedKeys(self._files.unlock)
+        self._known = {found.uri for found in self._files.places()}
+        self._signers: dict[tuple[str, Algorithm], Sign] = {}
+        self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="sign")
+
+    def health(self) -> Health:
+        """Say how many keys are unlocked, and which files could not be opened."""
+        detail = f"{len(self._keys)} of {len(self._known)} keys unlocked"
+        failures = self._keys.failures
+        shown = "; ".join([detail, *failures[:_SHOWN_FAILURES]])
+        return Health(healthy=not failures or len(self._keys) > 0, detail=shown)
+
+    async def create(self, order: Order) -> Material:
+        """Make or take in a key and write its files; it is unlocked then. Raises KEY_EXISTS for a used tag."""
+        made = place(order.key, order.version, order.tag)
+        private_key = await self._in_pool(_private_key, order)
+        await run_alone(self._files.write, made, private_key)
+        self._keys.keep(made.uri, private_key)
+        self._known.add(made.uri)
+        return Material(made.uri, spki(private_key.public_key()), made.tags)
+
+    async def public_key(self, uri: str) -> bytes:
+        """Public key of the unlocked key, else from the file beside it, DER."""
+        if uri not in self._keys:
+            stored = await asyncio.to_thread(self._files.public_key, parse_uri(uri))
+            if stored is not None:
+                return stored
+        return spki((await self._keys.get(uri)).public_key())
+
+    async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
+        """Sign; the first signature of a key waits until its file is unlocked."""
+        sign = self._signers.get((uri, algorithm))
+        if sign is None:
+            sign = await self._signer(uri, algorithm)
+        if algorithm.slow:
+            return await self._in_pool(sign, given)
+        return sign(given)
+
+    async def owned(self) -> list[Material]:
+        """All key files; one without its public key beside it is unlocked."""
+        places = await asyncio.to_thread(self._files.places)
+        self._known |= {found.uri for found in places}
+        return [Material(found.uri, await self.public_key(found.uri), found.tags) for found in places]
+
+    async def change(self, uri: str, change: Change) -> None:
+        """Destroy the files; whether a version is disabled is not the files' business."""
+        if change is not Change.DESTROY:
+            return
+        await asyncio.to_thread(self._files.remove, parse_uri(uri))
+        self._keys.forget(uri)
+        self._known.discard(uri)
+        for held in [held for held in self._signers if held[0] == uri]:
+            del self._signers[held]
+
+    async def _signer(self, uri: str, algorithm: Algorithm) -> Sign:
+        private_key = await self._keys.get(uri)
+        self._known.add(uri)
+        sign = await self._in_pool(partial(_tested_signer, private_key), algorithm)
+        if uri in self._keys:
+            self._signers[uri, algorithm] = sign
+        return sign
+
+    async def _in_pool(self, function: Callable[[_A], _T], argument: _A) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, argument)
+
+
+def _private_key(order: Order) -> PrivateKey:
+    if order.private_key is None:
+        return generate(order.algorithm)
+    return from_pkcs8(order.private_key, order.algorithm)[0]
+
+
+def _tested_signer(private_key: PrivateKey, algorithm: Algorithm) -> Sign:
+    """Build a signer that has shown that it works."""
+    sign = signer(private_key, algorithm)
+    test = prepare(algorithm, _SELF_TEST)
+    verifier(private_key.public_key(), algorithm)(test, sign(test))
+    return sign
+
+
+def build(options: object) -> LocalProvider:
+    """Build the provider from its options."""
+    if not isinstance(options, LocalOptions):
+        raise TypeError(f"local takes LocalOptions, not {type(options).__name__}")
+    return LocalProvider(options.directory, options.password)

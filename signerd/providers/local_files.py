@@ -1,0 +1,98 @@
+"""The files of the local provider: encrypted private keys, and the public keys beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from signerd.core.pem import read_block, write_block
+from signerd.core.private_keys import PrivateKey, from_pkcs8, to_pkcs8
+from signerd.core.public_keys import spki
+from signerd.errors import Reason, SignerdError
+from signerd.providers import cosign_keys
+from signerd.providers.key_files import KeyFiles
+from signerd.providers.local_uris import Place, parse_path, parse_uri
+
+_PUBLIC_LABEL = "PUBLIC KEY"
+
+
+class LocalFiles:
+    """Blocking work on the files; run it in threads. Raises SignerdError only, naming the file."""
+
+    def __init__(self, directory: Path, password: Callable[[], bytes]) -> None:
+        self._directory = directory
+        self._password = password
+        try:
+            self._files = KeyFiles(directory)
+        except OSError as error:
+            raise SignerdError(
+                Reason.PROVIDER_UNAVAILABLE, f"directory {directory} can't be used: {_why(error)}"
+            ) from None
+
+    def places(self) -> list[Place]:
+        """All private key files."""
+        found = (parse_path(path.as_posix()) for path in self._files.paths())
+        return [one for one in found if one is not None]
+
+    def unlock(self, uri: str) -> PrivateKey:
+        """Read and decrypt a private key; raises KEY_MATERIAL_UNREADABLE or PERMISSIONS_TOO_OPEN."""
+        found = parse_uri(uri)
+        try:
+            pem = self._files.read(found.path)
+            return from_pkcs8(cosign_keys.decrypt(pem, self._asked_password()))[0]
+        except OSError as error:
+            raise self._unreadable(found, _why(error)) from None
+        except SignerdError as error:
+            if error.reason is Reason.PERMISSIONS_TOO_OPEN:
+                raise
+            raise self._unreadable(found, error.message) from None
+
+    def write(self, made: Place, private_key: PrivateKey) -> None:
+        """Write both files. The private one is what counts: the public one can be made from it again."""
+        pem = cosign_keys.encrypt(to_pkcs8(private_key), self._asked_password())
+        try:
+            self._files.write_new(made.path, pem)
+            self._files.replace(made.public_path, write_block(_PUBLIC_LABEL, spki(private_key.public_key())))
+        except FileExistsError:
+            raise SignerdError(Reason.KEY_EXISTS, f"{made.uri} exists and is not overwritten") from None
+        except OSError as error:
+            shown = self._files.shown(made.path)
+            raise SignerdError(
+                Reason.PROVIDER_UNAVAILABLE, f"{shown} can't be written: {_why(error)}"
+            ) from None
+
+    def public_key(self, found: Place) -> bytes | None:
+        """Public key from its file, DER; None if that is missing or damaged, or if the private one is gone."""
+        with suppress(OSError, SignerdError):
+            block = read_block(self._files.read(found.public_path))
+            if block.label == _PUBLIC_LABEL and self._files.exists(found.path):
+                return block.data
+        return None
+
+    def remove(self, gone: Place) -> None:
+        """Remove both files; no error if they are gone."""
+        try:
+            self._files.remove(gone.path)
+            self._files.remove(gone.public_path)
+        except OSError as error:
+            shown = self._files.shown(gone.path)
+            raise SignerdError(
+                Reason.PROVIDER_UNAVAILABLE, f"{shown} can't be removed: {_why(error)}"
+            ) from None
+
+    def _asked_password(self) -> bytes:
+        try:
+            return self._password()
+        except OSError as error:
+            raise SignerdError(
+                Reason.KEY_MATERIAL_UNREADABLE, f"the password of the key files can't be read: {_why(error)}"
+            ) from None
+
+    def _unreadable(self, found: Place, why: str) -> SignerdError:
+        shown = self._files.shown(found.path)
+        return SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"key file {shown} can't be used: {why}")
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__
