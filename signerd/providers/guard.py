@@ -81,9 +81,8 @@ class Guarded:
         """Sign a prepared input; what comes back verifies with the pinned key, or PROVIDER_INTEGRITY is raised."""
         uri = version.uri
         if not self.in_process:
-            signature = await self._call(
-                self._provider.sign(uri, version.algorithm, given), self._limits.call
-            )
+            call = partial(self._provider.sign, uri, version.algorithm, given)
+            signature = await self._call(call, self._limits.call)
         else:
             try:
                 signature = await self._provider.sign(uri, version.algorithm, given)
