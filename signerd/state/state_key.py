@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from signerd.errors import Reason, SignerdError
-from signerd.state.files import FILE_MODE, check_directory, check_private, sync_directory
+from signerd.ownership import read_private, sync_directory, trusted_directory
+from signerd.state.files import FILE_MODE
 
 SIZE = 32
 _TEXT = re.compile(rb"[0-9a-f]{64}\n?\Z")
@@ -39,12 +40,7 @@ class StateKey:
 
 def read_state_key(path: Path) -> StateKey:
     """Read a state key file, 64 hex digits; raises PERMISSIONS_TOO_OPEN or CONFIG_INVALID."""
-    try:
-        with path.open("rb") as file:
-            check_private(path, os.fstat(file.fileno()))
-            text = file.read(2 * SIZE + 2)
-    except OSError as error:
-        raise _unusable(path, f"can't be read: {error.strerror}") from None
+    text = read_private(path, limit=2 * SIZE + 1, field="state.key_file")
     if not _TEXT.match(text):
         raise _unusable(path, "does not hold 64 hex digits; restore it from a backup")
     return StateKey(bytes.fromhex(text.decode("ascii")))
@@ -63,7 +59,7 @@ def obtain_state_key(path: Path, *, populated: bool) -> StateKey:
 
 
 def _make_state_key(path: Path) -> None:
-    check_directory(path.parent)
+    trusted_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     try:
