@@ -6,8 +6,28 @@ import base64
 import json
 from dataclasses import dataclass
 
-from signerd.attestation.pae import check_payload_type, pae
+from signerd.attestation.pae import (
+    PAE_PREFIX,
+    check_payload_type,
+    pae,
+    pae_header,
+    parse_pae,
+    parse_pae_header,
+)
 from signerd.errors import Reason, SignerdError
+
+__all__ = [
+    "PAE_PREFIX",
+    "Envelope",
+    "EnvelopeSignature",
+    "check_payload_type",
+    "pae",
+    "pae_header",
+    "parse_envelope",
+    "parse_pae",
+    "parse_pae_header",
+    "serialize_envelope",
+]
 
 MAX_SIGNATURES = 100
 _URLSAFE = str.maketrans("-_", "+/")

@@ -6,7 +6,7 @@ import re
 
 from signerd.errors import Reason, SignerdError
 
-PREFIX = b"DSSEv1 "
+PAE_PREFIX = b"DSSEv1 "
 MAX_PAYLOAD_TYPE = 256
 _PAYLOAD_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\Z")
 _LENGTH = re.compile(rb"(0|[1-9][0-9]{0,18}) ")
@@ -37,26 +37,27 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return pae_header(payload_type, len(payload)) + payload
 
 
-def is_pae(data: bytes) -> bool:
-    """Whether the bytes begin like an encoding, and so must be one."""
-    return data.startswith(PREFIX)
-
-
 def parse_pae(data: bytes) -> tuple[str, bytes]:
     """Split an encoding into type and payload; raises ENVELOPE_INVALID or PAYLOAD_TYPE_INVALID.
 
     Only the one canonical encoding is taken, so that `pae(*parse_pae(data)) == data`.
     """
-    if not is_pae(data):
+    payload_type, length, start = parse_pae_header(data)
+    if len(data) - start != length:
+        raise _invalid(f"the payload has {len(data) - start} bytes, its length says {length}")
+    return payload_type, data[start:]
+
+
+def parse_pae_header(data: bytes) -> tuple[str, int, int]:
+    """Read type and payload length in bytes, and where the payload begins; the payload need not be there."""
+    if not data.startswith(PAE_PREFIX):
         raise _invalid("it does not begin with `DSSEv1 `")
-    kind_length, start = _length(data, len(PREFIX), "payload type")
+    kind_length, start = _length(data, len(PAE_PREFIX), "payload type")
     kind = data[start : start + kind_length]
     if len(kind) != kind_length or data[start + kind_length : start + kind_length + 1] != b" ":
         raise _invalid(f"the payload type is not {kind_length} bytes followed by a blank")
     payload_length, start = _length(data, start + kind_length + 1, "payload")
-    if len(data) - start != payload_length:
-        raise _invalid(f"the payload has {len(data) - start} bytes, its length says {payload_length}")
-    return check_payload_type(kind.decode("latin-1")), data[start:]
+    return check_payload_type(kind.decode("latin-1")), payload_length, start
 
 
 def _length(data: bytes, start: int, what: str) -> tuple[int, int]:

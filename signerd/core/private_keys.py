@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from signerd.core import cosign_keys
 from signerd.core.algorithms import TABLE, Algorithm, Family
 from signerd.core.pem import invalid, read_block
 from signerd.core.public_keys import CURVES, MIN_EXPONENT, describe, fits
@@ -35,7 +36,7 @@ _GENERATE: dict[Family, Callable[[int], PrivateKey]] = {
     Family.ML_DSA: lambda size: _ML_DSA_SETS[size].generate(),
 }
 _ENCRYPTED = "ENCRYPTED PRIVATE KEY"
-_LABELS = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", _ENCRYPTED)
+_PLAIN = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
 
 
 def generate(algorithm: Algorithm) -> PrivateKey:
@@ -43,27 +44,20 @@ def generate(algorithm: Algorithm) -> PrivateKey:
     return _GENERATE[algorithm.family](algorithm.size)
 
 
-def read_private_key(
+def read(
     pem: bytes, password: bytes | None = None, algorithm: Algorithm | None = None
-) -> tuple[PrivateKey, Algorithm]:
-    """Read PEM of PKCS#8 (encrypted too), SEC1 or PKCS#1; the algorithm follows from the key unless given.
+) -> tuple[Algorithm, bytes]:
+    """Read PEM of PKCS#8 (encrypted too), SEC1, PKCS#1 or cosign's format: its algorithm, and PKCS#8 DER.
 
+    The algorithm follows from the key unless given. Decrypting takes long: keep it off the event loop.
     Raises PRIVATE_KEY_INVALID, PASSWORD_WRONG, or ALGORITHM_UNSUPPORTED if key and algorithm differ.
     """
-    block = read_block(pem)
-    if block.label not in _LABELS:
-        raise invalid(f"a PEM block {block.label!r} is not a private key; known: {', '.join(_LABELS)}")
-    if block.label != _ENCRYPTED:
-        return _checked(_load(block.data, None), algorithm)
-    if password is None:
-        raise SignerdError(
-            Reason.PASSWORD_WRONG, "the private key is encrypted; give its password", field="password"
-        )
-    return _checked(_load(block.data, password), algorithm)
+    private_key, algorithm = _checked(_read(pem, password), algorithm)
+    return algorithm, to_pkcs8(private_key)
 
 
 def from_pkcs8(der: bytes, algorithm: Algorithm | None = None) -> tuple[PrivateKey, Algorithm]:
-    """Read unencrypted PKCS#8 DER (RFC 5958); raises as `read_private_key` does."""
+    """Read unencrypted PKCS#8 DER (RFC 5958); raises as `read` does."""
     return _checked(_load(der, None), algorithm)
 
 
@@ -82,6 +76,22 @@ def inferred_algorithm(private_key: PrivateKey) -> Algorithm:
         f"the private key is {describe(public_key)}; taken are RSA of 2048, 3072 or 4096 bits with exponent "
         f"{MIN_EXPONENT} or more, ECDSA on P-256, P-384 or P-521, Ed25519 and ML-DSA"
     )
+
+
+def _read(pem: bytes, password: bytes | None) -> PrivateKey:
+    block = read_block(pem)
+    label, data = block.label, block.data
+    if label in _PLAIN:
+        return _load(data, None)
+    if label != _ENCRYPTED and label not in cosign_keys.LABELS:
+        raise invalid(
+            f"a PEM block {label!r} is not a private key; known: {', '.join(_PLAIN)} and encrypted ones"
+        )
+    if password is None:
+        raise _encrypted()
+    if label == _ENCRYPTED:
+        return _load(data, password)
+    return _load(cosign_keys.decrypt(pem, password), None)
 
 
 def _load(der: bytes, password: bytes | None) -> PrivateKey:
@@ -108,6 +118,12 @@ def _refusal(error: Exception) -> SignerdError:
             Reason.PASSWORD_WRONG, "the private key is encrypted; give its password", field="password"
         )
     return invalid("the private key can't be decoded; check it with `openssl pkey -in FILE -noout`")
+
+
+def _encrypted() -> SignerdError:
+    return SignerdError(
+        Reason.PASSWORD_WRONG, "the private key is encrypted; give its password", field="password"
+    )
 
 
 def _checked(private_key: PrivateKey, algorithm: Algorithm | None) -> tuple[PrivateKey, Algorithm]:

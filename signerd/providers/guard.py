@@ -62,6 +62,7 @@ class Guarded:
     def __init__(
         self,
         name: str,
+        type_name: str,
         provider: Provider,
         *,
         verify_after_sign: VerifyAfterSign = VerifyAfterSign.SAMPLED,
@@ -69,6 +70,7 @@ class Guarded:
         on_integrity_failure: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.name = name
+        self.type = type_name
         self.in_process = provider.in_process
         self._provider = provider
         self._limits = limits or Limits()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from signerd.core import cosign_keys
 from signerd.core.pem import read_block, write_block
 from signerd.core.private_keys import PrivateKey, from_pkcs8, to_pkcs8
 from signerd.core.public_keys import spki
 from signerd.errors import Reason, SignerdError
-from signerd.providers import cosign_keys
 from signerd.providers.key_files import KeyFiles
 from signerd.providers.local_uris import Place, parse_path, parse_uri
 

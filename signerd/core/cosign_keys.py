@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
+import secrets
 
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from signerd.core.algorithms import Algorithm
 from signerd.core.pem import invalid, read_block, write_block
-from signerd.core.private_keys import PrivateKey, from_pkcs8, read_private_key
 from signerd.errors import Reason, SignerdError
 
 LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"
@@ -26,7 +24,7 @@ _MAX_MEMORY = 256 * 1024 * 1024
 
 def encrypt(pkcs8: bytes, password: bytes) -> bytes:
     """Encrypt PKCS#8 DER to PEM. Takes 0.14 s and 64 MiB."""
-    salt, nonce = os.urandom(_SALT), os.urandom(_NONCE)
+    salt, nonce = secrets.token_bytes(_SALT), secrets.token_bytes(_NONCE)
     box = SecretBox(_derived(password, salt, SCRYPT_N))
     document = {
         "kdf": {"name": "scrypt", "params": {"N": SCRYPT_N, "r": _R, "p": _P}, "salt": _text(salt)},
@@ -49,18 +47,6 @@ def decrypt(pem: bytes, password: bytes) -> bytes:
         raise SignerdError(
             Reason.PASSWORD_WRONG, "the password does not open the private key", field="password"
         ) from None
-
-
-def read_any_private_key(
-    pem: bytes, password: bytes | None = None, algorithm: Algorithm | None = None
-) -> tuple[PrivateKey, Algorithm]:
-    """Read any private key file that can be imported: cosign's format, PKCS#8, SEC1 or PKCS#1.
-
-    Raises PRIVATE_KEY_INVALID, PASSWORD_WRONG or ALGORITHM_UNSUPPORTED. May take long: keep it off the loop.
-    """
-    if read_block(pem).label not in LABELS:
-        return read_private_key(pem, password, algorithm)
-    return from_pkcs8(decrypt(pem, password or b""), algorithm)
 
 
 def _derived(password: bytes, salt: bytes, n: int) -> bytes:
