@@ -55,6 +55,8 @@ def _check_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("sqlite", "postgresql"):
         raise ValueError("must begin with sqlite:/// or postgresql://")
+    if parts.scheme == "sqlite" and not value.startswith("sqlite:////"):
+        raise ValueError("needs an absolute path: sqlite:////var/lib/signerd/state.db")
     if parts.password is not None or "password" in parts.query.lower():
         raise ValueError("has a password in it; put it in a file and name that in password_file")
     return value
@@ -93,7 +95,7 @@ class Listener(Section):
 
     name: Name
     unix: SocketPath | None = None
-    mode: Annotated[str, BeforeValidator(_check_mode)] = "0600"
+    mode: Annotated[str, BeforeValidator(_check_mode)] | None = None
     owner: str | None = None
     tcp: Address | None = None
     tls: Tls | None = None
@@ -102,8 +104,8 @@ class Listener(Section):
 
     @property
     def permissions(self) -> int:
-        """Mode bits of the socket."""
-        return parse_mode(self.mode)
+        """Mode bits of the socket; 0600 unless set."""
+        return parse_mode(self.mode or "0600")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -122,7 +124,7 @@ class Listener(Section):
 
     def _check_tcp(self) -> None:
         for field in ("mode", "owner"):
-            if field in self.model_fields_set and getattr(self, field) is not None:
+            if getattr(self, field) is not None:
                 raise _problem(field, "has no meaning on a TCP listener")
         if self.tls is None and not self.insecure_plaintext:
             raise _problem("tcp", "has no tls; give cert, key and client_ca, or set insecure_plaintext: true")
@@ -154,10 +156,11 @@ class State(Section):
 
 
 class Audit(Section):
-    """The audit log. `gather`: how long a group of records waits for more, in seconds."""
+    """The audit log: how long a group of records waits for more (seconds), and how large a file gets."""
 
     directory: FilePath
     gather: Annotated[Duration, Field(le=1.0)] = 0.002
+    segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 64 << 20
 
 
 class LocalProvider(Section):
@@ -252,3 +255,8 @@ class Config(Section):
             if provider.type == "memory":
                 found.append(f"provider {name}: its keys are gone when the daemon stops")
         return tuple(found)
+
+    def password_variables(self) -> tuple[str, ...]:
+        """Environment variables that hold passwords of providers."""
+        found = (p.password_env for p in self.providers.values() if p.type == "local")
+        return tuple(variable for variable in found if variable)

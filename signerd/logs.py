@@ -135,14 +135,16 @@ def secret_name(name: str) -> bool:
 def _clean(name: str, value: object, depth: int) -> object:
     if secret_name(name):
         return REDACTED
-    if isinstance(value, str):
-        return _SECRET_TEXT.sub(REDACTED, value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
-    if depth < _DEPTH and isinstance(value, Mapping):
-        return {str(key): _clean(str(key), item, depth + 1) for key, item in value.items()}
-    if depth < _DEPTH and isinstance(value, list | tuple):
-        return [_clean("", item, depth + 1) for item in value]
-    if isinstance(value, BaseException):
+    if isinstance(value, str | BaseException):
         return _SECRET_TEXT.sub(REDACTED, str(value))
+    return _clean_inside(value, depth + 1) if depth < _DEPTH else REDACTED
+
+
+def _clean_inside(value: object, depth: int) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _clean(str(key), item, depth) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean("", item, depth) for item in value]
     return value

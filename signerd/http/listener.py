@@ -12,7 +12,9 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from signerd.config import Http
 from signerd.http.app import App
+from signerd.sockets import bind_tcp, bind_unix
 
 MAX_CONNECTIONS = 256
 MAX_HEAD_BYTES = 32 * 1024
@@ -21,37 +23,41 @@ KEEP_ALIVE_SECONDS = 30
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request line and headers have a size and a time: uvicorn itself waits and collects for ever."""
+    """HTTP/1.1 whose request line and headers have a size and a time: uvicorn itself waits and collects for ever.
 
+    Too many connections: the oldest goes, so that a health check gets through whoever holds the others.
+    """
+
+    since = 0.0
     head_bytes = 0
     head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Turn the connection away when there are too many, else start the clock."""
+        """Make room for the connection and start the clock."""
         if len(self.connections) >= MAX_CONNECTIONS:
-            transport.abort()
-            return
+            oldest = min(
+                (other for other in self.connections if isinstance(other, BoundedProtocol)), key=_since
+            )
+            self.connections.discard(oldest)
+            oldest.transport.abort()
         super().connection_made(transport)
+        self.since = self.loop.time()
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._stop_timer()
-        if self.transport is not None:
-            super().connection_lost(exc)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to no request yet."""
-        if self.transport is None:
-            return
-        if self.head_timer is None and self.cycle is not None and self.cycle.response_complete:
+        """Count what belongs to no whole head yet."""
+        if self.head_timer is None and self.cycle.response_complete:
             self._expect_head()
+        super().data_received(data)
         if self.head_timer is not None:
             self.head_bytes += len(data)
             if self.head_bytes > MAX_HEAD_BYTES:
                 self.transport.abort()
-                return
-        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         """The head is whole: what follows is the app's affair."""
@@ -68,12 +74,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self.head_timer = None
 
 
+def _since(protocol: BoundedProtocol) -> float:
+    return protocol.since
+
+
 class _Server(uvicorn.Server):
     """A server that leaves the process's signals to the daemon."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def bind(http: Http) -> socket.socket:
+    """The socket that the configuration names, listening."""
+    if http.unix is not None:
+        return bind_unix(http.unix, 0o600)
+    return bind_tcp(http.listen or "", "http.listen")
 
 
 class HttpListener:

@@ -1,0 +1,76 @@
+"""The commented example that `signerd config example` prints. It passes `signerd config check`."""
+
+from __future__ import annotations
+
+_EXAMPLE = """\
+# signerd's configuration. Every setting is optional; without a file signerd listens on a Unix socket
+# and keeps everything under its home directory. Relative paths start at this file's directory.
+
+# Where signerd keeps its own files. Default: $SIGNERD_HOME, else $XDG_DATA_HOME/signerd.
+home: /var/lib/signerd
+
+# Processes that share the TCP listeners. One is right for most; each holds its own keys and audit log.
+workers: 1
+
+# Where clients connect (gRPC). A listener's name is the identity of those who come through its socket.
+listeners:
+  - name: local
+    unix: /run/signerd/signerd.sock
+    mode: "0660"              # in quotes; others never get access
+    # owner: signerd:builders # USER, USER:GROUP or :GROUP
+  - name: cluster
+    tcp: 0.0.0.0:8443
+    tls:                      # read again for new connections when the files change
+      cert: /etc/signerd/tls.crt
+      key: /etc/signerd/tls.key
+      client_ca: /etc/signerd/ca.crt   # whose client certificates are taken (mTLS)
+    # insecure_no_client_auth: true    # TLS without client_ca
+    # insecure_plaintext: true         # TCP without tls
+
+# Health and metrics over plain HTTP: /healthz /readyz /metrics. Off unless it stands here.
+http:
+  listen: 127.0.0.1:9090      # or: unix: /run/signerd/http.sock
+
+# What signerd must remember: keys, versions, public keys.
+state:
+  url: sqlite:////var/lib/signerd/state.db   # or: postgresql://signerd@db.example.org/signerd
+  # password_file: /etc/signerd/db-password  # PostgreSQL's; never in the URL
+  key_file: /var/lib/signerd/state.key       # authenticates the rows; made at the first start
+
+# Every request has its record here before it is answered.
+audit:
+  directory: /var/lib/signerd/audit
+  gather: 2ms                 # how long a group of records waits for more before it is synced
+  segment: 64MiB              # a new file begins at this size
+
+# Where private keys are. The name stands in key URIs: don't change it later.
+providers:
+  local:
+    type: local               # key files in cosign's encrypted format
+    directory: /var/lib/signerd/keys
+    password_credential: signerd-password    # or password_file: PATH, or password_env: VARIABLE
+    verify_after_sign: sampled               # or always
+
+# Where keys go that name no provider. Default: the only one there is.
+default_provider: local
+
+# Sizes are bytes, or numbers with kB, MB, GB, KiB, MiB, GiB.
+limits:
+  request: 4MiB               # a whole gRPC message
+  payload: 3MiB               # what one request can have signed; SignStream takes more
+  concurrent: 1000            # requests under way, in each worker
+  streams: 1000               # of one connection
+  batch: 1000                 # items of a BatchSign
+
+log:
+  level: info                 # debug, info, warning, error
+  format: auto                # console on a terminal, else json
+
+# How long requests under way may take to finish after SIGTERM.
+drain: 5s
+"""
+
+
+def example() -> str:
+    """A whole config file with comments."""
+    return _EXAMPLE
