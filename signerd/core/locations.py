@@ -1,4 +1,4 @@
-"""Where things are by default: the home directory and the daemon's socket. The one place daemon and client ask."""
+"""Where things are by default: the home directory and the daemon's socket; daemon and client ask here."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SOCKET_PATH_MAX = 107  # sun_path of unix(7) has 108 bytes, one of them the fina
 def home(env: Mapping[str, str]) -> str:
     """Home directory: `$SIGNERD_HOME`, else `$XDG_DATA_HOME/signerd`, else `~/.local/share/signerd`.
 
-    A relative `$XDG_DATA_HOME` is ignored (XDG Base Directory Specification). Raises CONFIG_INVALID where nothing in
-    `env` says where that is.
+    A relative `$XDG_DATA_HOME` is ignored (XDG Base Directory Specification). Raises CONFIG_INVALID where
+    nothing in `env` says where that is.
     """
     if own := env.get("SIGNERD_HOME"):
         return own
@@ -37,8 +37,8 @@ def check_socket_path(path: str, field: str = "endpoint") -> str:
     if "\0" in path or not 0 < size <= SOCKET_PATH_MAX:
         raise SignerdError(
             Reason.ENDPOINT_INVALID,
-            f"socket path {path[:SOCKET_PATH_MAX]!r} has {size} bytes; a Unix socket takes 1 to {SOCKET_PATH_MAX}: "
-            "choose a shorter directory",
+            f"socket path {path[:SOCKET_PATH_MAX]!r} has {size} bytes; a Unix socket takes 1 to "
+            f"{SOCKET_PATH_MAX}: choose a shorter directory",
             field=field,
         )
     return path

@@ -1,0 +1,202 @@
+"""The blocking client, for threads and scripts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, Unpack
+
+from signerd.client import methods
+from signerd.client.answers import outcomes_of, stream_timeout
+from signerd.client.arguments import (
+    CallOptions,
+    ImportOptions,
+    KeyOptions,
+    PageOptions,
+    PublicKeyOptions,
+    RecordOptions,
+    SignOptions,
+    StreamOptions,
+    VerifyOptions,
+)
+from signerd.client.channels import BlockingChannels
+from signerd.client.checksums import check_checksum
+from signerd.client.chunks import Source, chunks_of, length_of
+from signerd.client.methods import Answer, Method, Request
+from signerd.client.requests import Requests
+from signerd.client.retries import Backoff
+from signerd.client.settings import Settings, settings_from
+from signerd.errors import SignerdError
+from signerd.v1.admin_pb2 import GetStatusResponse
+from signerd.v1.audit_pb2 import AuditRecord, ListRecordsResponse
+from signerd.v1.keys_pb2 import CreateKeyResponse, GetKeyResponse, ImportKeyResponse, ListKeysResponse
+from signerd.v1.signer_pb2 import (
+    PublicKeyResponse,
+    SignRequest,
+    SignResponse,
+    SignStreamHeader,
+    SignStreamRequest,
+    VerifyResponse,
+)
+
+
+class Client:
+    """A connection to a daemon; threads may share it, `with` closes it.
+
+    Without settings they come from the environment (`settings_from`). `timeout` is the default for a call with its
+    repetitions, in seconds; `pool` the number of channels. With `checksums` inputs and signatures carry CRC32C
+    (streams do not). Every method raises SignerdError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        timeout: float = 10.0,
+        checksums: bool = False,
+        backoff: Backoff | None = None,
+        pool: int | None = None,
+    ) -> None:
+        self._channels = BlockingChannels(settings or settings_from(os.environ), pool)
+        self._requests = Requests(checksums)
+        self._backoff = backoff or Backoff()
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channels.close()
+
+    def sign(self, key: str, *, timeout: float | None = None, **options: Unpack[SignOptions]) -> SignResponse:
+        """Sign one input."""
+        request = self._requests.sign(key, **options)
+        return check_checksum(request, self._call(methods.SIGN, request, timeout))
+
+    def sign_batch(
+        self, items: Iterable[SignRequest], *, timeout: float | None = None
+    ) -> list[SignResponse | SignerdError]:
+        """Sign 1 to 1,000 items, made by `sign_request`; a result or an error for each, in their order."""
+        requests = [self._requests.complete(item) for item in items]
+        answer = self._call(methods.BATCH_SIGN, self._requests.batch(requests), timeout)
+        return outcomes_of(requests, answer)
+
+    def sign_stream(
+        self,
+        key: str,
+        source: Source,
+        *,
+        length: int | None = None,
+        timeout: float | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> SignResponse:
+        """Sign a file or chunks in constant memory; never repeated. The default timeout grows with the length."""
+        size = length_of(source, length)
+        header = self._requests.stream_header(key, size, **options)
+        parts = _Parts(header, source)
+        limit = stream_timeout(self._timeout, size) if timeout is None else timeout
+        try:
+            answer = self._channels.stream(methods.SIGN_STREAM, iter(parts), limit)
+        finally:
+            if parts.failure:
+                raise parts.failure
+        return answer.response
+
+    def verify(
+        self,
+        key: str,
+        signature: bytes,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[VerifyOptions],
+    ) -> VerifyResponse:
+        """Verify one signature; raises SIGNATURE_MISMATCH where it does not. `version` 0 tries all that verify."""
+        return self._call(methods.VERIFY, self._requests.verify(key, signature, **options), timeout)
+
+    def public_key(
+        self, key: str, *, timeout: float | None = None, **options: Unpack[PublicKeyOptions]
+    ) -> PublicKeyResponse:
+        """Public key of one version, or of all that verify."""
+        return self._call(methods.PUBLIC_KEY, self._requests.public_key(key, **options), timeout)
+
+    def create_key(
+        self, name: str, *, timeout: float | None = None, **options: Unpack[KeyOptions]
+    ) -> CreateKeyResponse:
+        """Make a key with its first version."""
+        answer = self._call(methods.CREATE_KEY, self._requests.create_key(name, **options), timeout)
+        self._requests.remember(answer.revision)
+        return answer
+
+    def import_key(
+        self, name: str, private_key: bytes, *, timeout: float | None = None, **options: Unpack[ImportOptions]
+    ) -> ImportKeyResponse:
+        """Take a private key (PEM) as the first version of a new key."""
+        request = self._requests.import_key(name, private_key, **options)
+        answer = self._call(methods.IMPORT_KEY, request, timeout)
+        self._requests.remember(answer.revision)
+        return answer
+
+    def get_key(
+        self, name: str, *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> GetKeyResponse:
+        """One key with its versions."""
+        return self._call(methods.GET_KEY, self._requests.get_key(name, **options), timeout)
+
+    def list_keys(self, *, timeout: float | None = None, **options: Unpack[PageOptions]) -> ListKeysResponse:
+        """A page of keys, by name."""
+        return self._call(methods.LIST_KEYS, self._requests.list_keys(**options), timeout)
+
+    def list_records(
+        self, *, timeout: float | None = None, **options: Unpack[RecordOptions]
+    ) -> ListRecordsResponse:
+        """A page of audit records, newest first."""
+        return self._call(methods.LIST_RECORDS, self._requests.list_records(**options), timeout)
+
+    def get_record(
+        self, shard: str, sequence: int, *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> AuditRecord:
+        """One audit record."""
+        request = self._requests.get_record(shard, sequence, **options)
+        return self._call(methods.GET_RECORD, request, timeout).record
+
+    def status(self, *, timeout: float | None = None, **options: Unpack[CallOptions]) -> GetStatusResponse:
+        """How the daemon is."""
+        return self._call(methods.GET_STATUS, self._requests.get_status(**options), timeout)
+
+    def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
+        end = time.monotonic() + (self._timeout if timeout is None else timeout)
+        attempt = 1
+        while True:
+            try:
+                return self._channels.call(method, request, end - time.monotonic())
+            except SignerdError as error:
+                pause = self._backoff.pause(error, attempt, end - time.monotonic())
+                if pause is None:
+                    raise
+            time.sleep(pause)
+            attempt += 1
+
+
+class _Parts:
+    """Messages of a stream. gRPC reads them in a thread of its own, where an error would be lost: it is kept."""
+
+    def __init__(self, header: SignStreamHeader, source: Source) -> None:
+        self._header = header
+        self._source = source
+        self.failure: Exception | None = None
+
+    def __iter__(self) -> Iterator[SignStreamRequest]:
+        yield SignStreamRequest(header=self._header)
+        try:
+            for chunk in chunks_of(self._source):
+                yield SignStreamRequest(chunk=chunk)
+        except Exception as error:  # noqa: BLE001 - raised again by sign_stream
+            self.failure = error

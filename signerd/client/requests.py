@@ -1,0 +1,185 @@
+"""Requests of one client: arguments, plus what the client remembers (state revision) and was told (checksums)."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from signerd.client.arguments import (
+    CallOptions,
+    SignOptions,
+    VerifyOptions,
+    new_id,
+    sign_request,
+    verify_request,
+)
+from signerd.client.checksums import put_checksum
+from signerd.errors import Reason, SignerdError
+from signerd.v1.admin_pb2 import GetStatusRequest
+from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest
+from signerd.v1.keys_pb2 import CreateKeyRequest, GetKeyRequest, ImportKeyRequest, ListKeysRequest
+from signerd.v1.resources_pb2 import AuditPosition, KeyPurpose
+from signerd.v1.signer_pb2 import (
+    BatchSignRequest,
+    PublicKeyRequest,
+    SignRequest,
+    SignStreamHeader,
+    VerifyRequest,
+)
+
+
+class Requests:
+    """Makes requests; `revision` is the newest state revision that this client's changes gave."""
+
+    def __init__(self, checksums: bool) -> None:
+        self._checksums = checksums
+        self.revision = 0
+
+    def remember(self, revision: int) -> None:
+        """Ask for this revision or a newer one from now on."""
+        self.revision = max(self.revision, revision)
+
+    def sign(self, key: str, **options: Unpack[SignOptions]) -> SignRequest:
+        """As SignOptions says."""
+        return self.complete(sign_request(key, **options))
+
+    def complete(self, request: SignRequest) -> SignRequest:
+        """Put in what the caller left out."""
+        if self.revision and not request.min_revision:
+            request.min_revision = self.revision
+        if not request.request_id:
+            request.request_id = new_id()
+        if self._checksums:
+            put_checksum(request)
+        return request
+
+    def batch(self, items: list[SignRequest]) -> BatchSignRequest:
+        """Complete items as one batch."""
+        return BatchSignRequest(items=items, request_id=new_id())
+
+    def stream_header(
+        self,
+        key: str,
+        length: int,
+        *,
+        payload_type: str = "",
+        version: int = 0,
+        validate_only: bool = False,
+        **call: Unpack[CallOptions],
+    ) -> SignStreamHeader:
+        """The first message of a stream of `length` bytes."""
+        return SignStreamHeader(
+            key=key,
+            length=length,
+            payload_type=payload_type,
+            version=version,
+            validate_only=validate_only,
+            min_revision=self.revision,
+            **_identified(call),
+        )
+
+    def verify(self, key: str, signature: bytes, **options: Unpack[VerifyOptions]) -> VerifyRequest:
+        """As VerifyOptions says."""
+        request = verify_request(key, signature, **options)
+        request.min_revision = self.revision
+        return request
+
+    def public_key(
+        self, key: str, *, version: int = 0, every: bool = False, **call: Unpack[CallOptions]
+    ) -> PublicKeyRequest:
+        """As PublicKeyOptions says."""
+        return PublicKeyRequest(
+            key=key, version=version, all=every, min_revision=self.revision, **_identified(call)
+        )
+
+    def create_key(
+        self,
+        name: str,
+        *,
+        algorithm: str = "",
+        purpose: str = "",
+        provider: str = "",
+        labels: dict[str, str] | None = None,
+        **call: Unpack[CallOptions],
+    ) -> CreateKeyRequest:
+        """As KeyOptions says."""
+        return CreateKeyRequest(
+            name=name,
+            algorithm=algorithm,
+            purpose=_purpose(purpose),
+            provider=provider,
+            labels=labels,
+            **_identified(call),
+        )
+
+    def import_key(
+        self,
+        name: str,
+        private_key: bytes,
+        *,
+        password: bytes = b"",
+        algorithm: str = "",
+        purpose: str = "",
+        provider: str = "",
+        labels: dict[str, str] | None = None,
+        **call: Unpack[CallOptions],
+    ) -> ImportKeyRequest:
+        """As ImportOptions says."""
+        return ImportKeyRequest(
+            name=name,
+            private_key=private_key,
+            password=password,
+            algorithm=algorithm,
+            purpose=_purpose(purpose),
+            provider=provider,
+            labels=labels,
+            **_identified(call),
+        )
+
+    def get_key(self, name: str, **call: Unpack[CallOptions]) -> GetKeyRequest:
+        """One key."""
+        return GetKeyRequest(name=name, min_revision=self.revision, **_identified(call))
+
+    def list_keys(
+        self, *, page_size: int = 0, page_token: str = "", **call: Unpack[CallOptions]
+    ) -> ListKeysRequest:
+        """A page of keys."""
+        return ListKeysRequest(
+            page_size=page_size, page_token=page_token, min_revision=self.revision, **_identified(call)
+        )
+
+    def list_records(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        key: str = "",
+        outcome: str = "",
+        **call: Unpack[CallOptions],
+    ) -> ListRecordsRequest:
+        """A page of audit records."""
+        return ListRecordsRequest(
+            page_size=page_size, page_token=page_token, key=key, outcome=outcome, **_identified(call)
+        )
+
+    def get_record(self, shard: str, sequence: int, **call: Unpack[CallOptions]) -> GetRecordRequest:
+        """One audit record."""
+        return GetRecordRequest(position=AuditPosition(shard=shard, sequence=sequence), **_identified(call))
+
+    def get_status(self, **call: Unpack[CallOptions]) -> GetStatusRequest:
+        """The status."""
+        return GetStatusRequest(**_identified(call))
+
+
+def _identified(call: CallOptions) -> CallOptions:
+    return {"request_id": call.get("request_id") or new_id(), "traceparent": call.get("traceparent", "")}
+
+
+def _purpose(name: str) -> str:
+    value = f"KEY_PURPOSE_{(name or 'unspecified').upper()}"
+    if value in KeyPurpose.keys():  # noqa: SIM118 - an enum wrapper, not a mapping
+        return value
+    raise SignerdError(
+        Reason.REQUEST_MALFORMED,
+        f"unknown purpose {name[:32]!r}; use artifact, jwt, bundle or log",
+        field="purpose",
+    )
