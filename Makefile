@@ -6,6 +6,7 @@ PYTEST_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 PYTEST := $(RUN) -m pytest $(PYTEST_ARGS)
 
 .DEFAULT_GOAL := help
@@ -46,7 +47,7 @@ lint: venv ## style, types, import layers, generated code, .proto files
 	@echo "lint: mypy, Python 3.13"
 	@$(BIN)/mypy --no-error-summary --python-version 3.13
 	@echo "lint: import layers"
-	@$(BIN)/lint-imports --quiet
+	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
 	@echo "lint: generated code"
 	@$(RUN) -m tools.generate_proto --check
 	@echo "lint: .proto files"
@@ -68,7 +69,7 @@ proto: venv ## generate signerd/v1 from proto/
 
 .PHONY: docs
 docs: $(VENV)/.docs ## build the documentation into build/site
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "docs: build/site/index.html"
 
 .PHONY: requirements
@@ -78,26 +79,28 @@ requirements: venv ## pin requirements/*.txt again (UPGRADE=1 takes newer versio
 .PHONY: clean
 clean: ## remove what was made here, but .venv and .cache
 	@rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find signerd tests bench examples tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path ./$(VENV) -prune -o -path ./.cache -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: venv
 venv: $(VENV)/.ready ## create .venv
 
-# The stamp is newer than what the environment was made from; a half-made one is made again.
-$(VENV)/.ready: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "setup: Python 3.11 or newer is needed ($(PYTHON) is not); install it, or name one: make PYTHON=python3.12" >&2; exit 1; }
-	@echo "setup: creating $(VENV)"
-	@rm -f $@
-	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
-	  || { rm -rf $(VENV); echo "setup: $(PYTHON) cannot create a virtual environment; install venv for it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "setup: installing pinned packages (about a minute)"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+# Stamps: each is newer than what it was made from. What was left half-made is made again.
+$(VENV)/.ready: $(VENV)/.packages pyproject.toml
 	@echo "setup: installing signerd"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.packages: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "setup: Python 3.11 or newer is needed ($(PYTHON) is not); name one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "setup: creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 \
+	  || { rm -rf $(VENV); echo "setup: $(PYTHON) cannot make a virtual environment; Debian, Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: installing pinned packages (about a minute)"
+	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.ready requirements/docs.txt
 	@echo "setup: installing mkdocs"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@$(PIP) --require-hashes -r requirements/docs.txt
 	@touch $@

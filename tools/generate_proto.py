@@ -1,6 +1,6 @@
 """Generate signerd/v1 from proto/signerd/v1; with --check, only say whether it is current.
 
-    python -m tools.generate_proto [--check]
+Run it as `python -m tools.generate_proto [--check]`.
 """
 
 from __future__ import annotations

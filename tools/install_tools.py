@@ -1,6 +1,6 @@
 """Install pinned programs that tests and lint run, into .cache/tools; what is there already is left alone.
 
-    python -m tools.install_tools buf cosign-v2 cosign-v3
+Run it as `python -m tools.install_tools buf cosign-v2 cosign-v3`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Tool:
 
 def install_go(tool: Tool, directory: Path) -> None:
     """Build a Go program from source; Go checks the modules against its checksum database."""
-    environment = {**os.environ, "GOBIN": str(directory), "CGO_ENABLED": "0"}
-    run(["go", "install", "-trimpath", "-ldflags=-s -w", tool.version], environment)
+    run(["go", "install", "-ldflags=-s -w", tool.version], {**os.environ, "GOBIN": str(directory)})
 
 
 def install_buf(_tool: Tool, directory: Path) -> None:

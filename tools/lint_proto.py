@@ -1,6 +1,6 @@
 """Check the .proto files with buf: style, comments, and no breaking change since the last release tag.
 
-    python -m tools.lint_proto
+Run it as `python -m tools.lint_proto`.
 
 Without npm it says so and passes, but in CI (CI set) it fails.
 """

@@ -1,6 +1,6 @@
 """Pin requirements/*.txt, with hashes and without index URLs, from pyproject.toml.
 
-    python -m tools.lock_requirements [--upgrade]
+Run it as `python -m tools.lock_requirements [--upgrade]`.
 
 Versions already pinned stay unless --upgrade is given.
 """
