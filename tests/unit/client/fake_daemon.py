@@ -1,3 +1,4 @@
+# ruff: noqa: N802 - names of the API
 """A daemon that signs nothing: it answers on a real socket as it is told, and remembers what it was asked."""
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class FakeDaemon:
     async def answer(self, method: str, request: Any, context: Any, usual: Answer) -> Answer:
         self.asked[method].append(request)
         self.metadata = dict(context.invocation_metadata())
-        while not self.gate.is_set():
+        while not self.gate.is_set():  # noqa: ASYNC110 - the gate is another thread's
             await asyncio.sleep(0.002)
         scripted = self.script[method].popleft() if self.script[method] else None
         if isinstance(scripted, Status):
