@@ -81,7 +81,7 @@ class SqliteDatabase:
         with self._engine.connect() as connection:
             connection.exec_driver_sql(begin)
             result = transaction(connection)
-            connection.commit()
+            _commit(connection)
             return result
 
     def _check_file(self) -> Identity:
@@ -108,6 +108,15 @@ class SqliteDatabase:
         if self._observer is not None:
             self._observer.close()
             self._observer = None
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except SQLAlchemyError:
+        # A COMMIT that a deferred constraint or a full disk refused leaves SQLite's transaction open.
+        connection.invalidate()
+        raise
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

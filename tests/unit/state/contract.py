@@ -1,0 +1,415 @@
+"""What holds for the store on any database; SQLite and PostgreSQL run the same body."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, Table, func, select
+
+from signerd.errors import Reason, SignerdError
+from signerd.state.changes import ChangeRequest
+from signerd.state.database import Database, open_database
+from signerd.state.location import Location
+from signerd.state.schema import CHANGES, INSTANCE, KEYS, METADATA, REVISION, VERSIONS
+from signerd.state.state_key import StateKey
+from signerd.state.store import Store
+from signerd.state.watcher import Watcher
+from tests.unit.state.samples import (
+    NOW,
+    SECRET,
+    Intruder,
+    edit_first_row,
+    respond,
+    sample_change,
+    sample_key,
+)
+
+# id is held at 1 by a constraint that no intruder gets past on either database.
+SNAPSHOT_COLUMNS = [
+    (table, column.name)
+    for table in (KEYS, VERSIONS, REVISION, INSTANCE)
+    for column in table.columns
+    if (table.name, column.name) != ("revision", "id")
+]
+CHANGE_COLUMNS = [column.name for column in CHANGES.columns]
+
+
+def rows_in(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+class refused:  # noqa: N801
+    """As pytest.raises, for a reason."""
+
+    def __init__(self, reason: Reason, text: str | None = None) -> None:
+        self._reason, self._raises = reason, pytest.raises(SignerdError, match=text)
+
+    def __enter__(self) -> None:
+        self._caught = self._raises.__enter__()
+
+    def __exit__(self, *details: object) -> bool:
+        handled = self._raises.__exit__(*details)  # type: ignore[arg-type]
+        assert self._caught.value.reason is self._reason
+        return handled
+
+
+@pytest.fixture
+async def store(database: Database) -> Store:
+    store = Store(database, SECRET, clock=lambda: NOW)
+    await store.open()
+    return store
+
+
+async def reopened(database: Database, minimum_revision: int = 0) -> Store:
+    store = Store(database, SECRET, clock=lambda: NOW)
+    await store.open(minimum_revision)
+    return store
+
+
+class KeysContract:
+    async def test_a_new_database_is_empty_at_revision_0(self, store: Store) -> None:
+        snapshot = await store.load()
+        assert (snapshot.revision, dict(snapshot.keys)) == (0, {})
+
+    async def test_a_key_comes_back_as_it_was_given(self, store: Store, database: Database) -> None:
+        answer = await store.commit_key(sample_key(), sample_change(), respond)
+        snapshot = await (await reopened(database)).load()
+        assert (answer.response, answer.revision, answer.repeated) == (b"\x00answer 1", 1, False)
+        assert snapshot.revision == 1
+        assert dict(snapshot.keys) == {"team-a/release": sample_key()}
+
+    async def test_keys_that_did_not_change_stay_the_same_objects(self, store: Store) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        before = await store.load()
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        after = await store.load()
+        assert after.keys["a"] is before.keys["a"]
+        assert list(after.keys) == ["a", "b"]
+        assert list(before.keys) == ["a"]
+
+    async def test_a_name_is_taken_once(self, store: Store) -> None:
+        await store.commit_key(sample_key(), sample_change("r-1"), respond)
+        with refused(Reason.KEY_EXISTS, "team-a/release"):
+            await store.commit_key(sample_key(), sample_change("r-2"), respond)
+        assert (await store.load()).revision == 1
+
+    async def test_key_material_belongs_to_one_version(self, store: Store) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        stolen = sample_key("a").versions[0].uri
+        other = sample_key("b", versions=1)
+        object.__setattr__(other.versions[0], "uri", stolen)
+        with refused(Reason.KEY_EXISTS, "material"):
+            await store.commit_key(other, sample_change("r-2"), respond)
+
+    async def test_a_failing_answer_leaves_nothing(self, store: Store, database: Database) -> None:
+        def fail(revision: int) -> bytes:
+            raise SignerdError(Reason.INTERNAL, f"at {revision}")
+
+        with refused(Reason.INTERNAL, "at 1"):
+            await store.commit_key(sample_key(), sample_change(), fail)
+        counts = await database.read(lambda c: [rows_in(c, table) for table in (KEYS, VERSIONS, CHANGES)])
+        assert counts == [0, 0, 0]
+        assert (await store.load()).revision == 0
+
+    async def test_writers_take_turns(self, store: Store, location: Location) -> None:
+        other_database = open_database(location)
+        other = await reopened(other_database)
+        made = [
+            writer.commit_key(sample_key(f"{who}/{number}"), sample_change(f"{who}-{number}"), respond)
+            for number in range(8)
+            for who, writer in (("a", store), ("b", other))
+        ]
+        answers = await asyncio.gather(*made)
+        await other_database.close()
+        assert sorted(answer.revision for answer in answers) == list(range(1, 17))
+        assert len((await store.load()).keys) == 16
+
+    async def test_loads_and_changes_at_once_never_look_tampered_with(self, store: Store) -> None:
+        changes = [store.commit_key(sample_key(f"k{n}"), sample_change(f"r{n}"), respond) for n in range(8)]
+        await asyncio.gather(*changes, *(store.load() for _ in range(8)))
+        assert (await store.load()).revision == 8
+
+    async def test_many_may_begin_an_empty_database(self, location: Location) -> None:
+        databases = [open_database(location) for _ in range(4)]
+        stores = await asyncio.gather(*(reopened(database) for database in databases))
+        instances = {(await store.load()).instance for store in stores}
+        for database in databases:
+            await database.close()
+        assert len(instances) == 1
+
+
+class ChangesContract:
+    async def test_the_same_request_gives_the_first_answer(self, store: Store, database: Database) -> None:
+        first = await store.commit_key(sample_key(), sample_change(), respond)
+        await store.commit_key(sample_key("other"), sample_change("r-2"), respond)
+        again = await reopened(database)
+        found = await again.find_change(sample_change())
+        assert found is not None
+        assert (found.response, found.revision, found.repeated) == (first.response, 1, True)
+        assert await again.commit_key(sample_key(), sample_change(), respond) == found
+        assert (await again.load()).revision == 2
+
+    async def test_identical_requests_at_once_make_one_key(self, store: Store, location: Location) -> None:
+        other_database = open_database(location)
+        other = await reopened(other_database)
+        answers = await asyncio.gather(
+            *(writer.commit_key(sample_key(), sample_change(), respond) for writer in [store, other] * 3)
+        )
+        await other_database.close()
+        assert {answer.response for answer in answers} == {b"\x00answer 1"}
+        assert sum(not answer.repeated for answer in answers) == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [sample_change(of="another"), ChangeRequest("r-1", "unix:0", sample_change().request_hash, "import-key")],
+        ids=["hash", "kind"],
+    )
+    async def test_an_id_serves_one_request(self, store: Store, other: ChangeRequest) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        with refused(Reason.REQUEST_ID_REUSED):
+            await store.find_change(other)
+        with refused(Reason.REQUEST_ID_REUSED):
+            await store.commit_key(sample_key("another"), other, respond)
+
+    async def test_callers_do_not_share_ids(self, store: Store) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        assert await store.find_change(sample_change(caller="unix:7", of="another")) is None
+
+    async def test_an_empty_id_is_not_kept(self, store: Store, database: Database) -> None:
+        await store.commit_key(sample_key(), sample_change(""), respond)
+        assert await store.find_change(sample_change("")) is None
+        assert await database.read(lambda connection: rows_in(connection, CHANGES)) == 0
+        with refused(Reason.KEY_EXISTS):
+            await store.commit_key(sample_key(), sample_change(""), respond)
+
+    async def test_answers_are_kept_for_a_week(self, database: Database) -> None:
+        times = iter([NOW, NOW + timedelta(days=7), NOW + timedelta(days=7, microseconds=1)])
+        store = Store(database, SECRET, clock=lambda: next(times))
+        await store.open()
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        assert await store.find_change(sample_change("r-1")) is not None
+        await store.commit_key(sample_key("c"), sample_change("r-3"), respond)
+        assert await store.find_change(sample_change("r-1")) is None
+        assert await store.find_change(sample_change("r-2")) is not None
+
+
+class TamperingContract:
+    @pytest.mark.parametrize(("table", "column"), SNAPSHOT_COLUMNS, ids=lambda value: str(value))
+    async def test_an_edited_column_is_refused(
+        self, store: Store, database: Database, intruder: Intruder, table: Table, column: str
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        await store.load()
+        await intruder.run(edit_first_row(table, column))
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database)
+        with refused(Reason.STATE_TAMPERED):
+            await store.load()
+
+    @pytest.mark.parametrize("column", CHANGE_COLUMNS)
+    async def test_an_edited_answer_is_refused(
+        self, store: Store, intruder: Intruder, column: str
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        value = await intruder.run(edit_first_row(CHANGES, column))
+        asked = {"request_id": "r-1", "caller": "unix:0"}
+        asked |= {column: str(value)} if column in asked else {}
+        with refused(Reason.STATE_TAMPERED, asked["request_id"]):
+            await store.find_change(sample_change(asked["request_id"], asked["caller"]))
+
+    async def test_the_row_at_fault_is_named(self, store: Store, intruder: Intruder) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        await intruder.run(lambda c: c.execute(KEYS.update().where(KEYS.c.name == "b").values(provider="x")))
+        with refused(Reason.STATE_TAMPERED, "key 'b'"):
+            await store.load()
+
+    @pytest.mark.parametrize("table", [KEYS, VERSIONS, REVISION, INSTANCE], ids=str)
+    async def test_deleted_rows_are_missed(
+        self, store: Store, database: Database, intruder: Intruder, table: Table
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        await intruder.run(lambda c: c.execute(table.delete()))
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database)
+
+    async def test_a_deleted_key_is_missed(self, store: Store, database: Database, intruder: Intruder) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        await intruder.run(lambda c: c.execute(KEYS.delete().where(KEYS.c.name == "a")))
+        await intruder.run(lambda c: c.execute(VERSIONS.delete().where(VERSIONS.c.key_name == "a")))
+        with refused(Reason.STATE_TAMPERED, "set of keys"):
+            await reopened(database)
+
+    async def test_an_added_version_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        added = {"key_name": "team-a/release", "number": 3, "state": "active", "uri": "u", "created": 1}
+        await intruder.run(lambda c: c.execute(VERSIONS.insert().values(public_key=b"p", **added)))
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database)
+
+    async def test_a_key_of_another_installation_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        await intruder.run(lambda c: c.execute(INSTANCE.update().values(id="0" * 32)))
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database)
+
+    async def test_a_change_does_not_make_good_what_was_edited(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await intruder.run(edit_first_row(KEYS, "mac"))
+        with refused(Reason.STATE_TAMPERED):
+            await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        assert await database.read(lambda connection: rows_in(connection, KEYS)) == 1
+
+    async def test_an_older_database_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        older = await database.read(copy_tables)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        await intruder.run(lambda connection: put_back(connection, older))
+        with refused(Reason.STATE_TAMPERED, "revision 1, but 2 was seen"):
+            await store.load()
+        with refused(Reason.STATE_TAMPERED):
+            await store.commit_key(sample_key("c"), sample_change("r-3"), respond)
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database, minimum_revision=2)
+        assert await reopened(database, minimum_revision=1)
+
+    async def test_an_emptied_database_is_not_begun_anew(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        await intruder.run(lambda connection: put_back(connection, {}))
+        with refused(Reason.STATE_TAMPERED):
+            await reopened(database, minimum_revision=1)
+        with refused(Reason.STATE_TAMPERED):
+            await store.load()
+
+    async def test_another_database_under_the_same_key_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        await intruder.run(lambda connection: put_back(connection, {}))
+        await reopened(database)
+        with refused(Reason.STATE_TAMPERED, "another one's"):
+            await store.load()
+
+    async def test_another_state_key_is_refused(self, store: Store, database: Database) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        with refused(Reason.STATE_TAMPERED, "state key"):
+            await Store(database, StateKey(bytes(32))).open()
+
+
+def copy_tables(connection: Connection) -> dict[str, list[dict[str, object]]]:
+    return {
+        table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
+        for table in METADATA.tables.values()
+    }
+
+
+def put_back(connection: Connection, copy: dict[str, list[dict[str, object]]]) -> None:
+    for table in METADATA.tables.values():
+        connection.execute(table.delete())
+        if copy.get(table.name):
+            connection.execute(table.insert(), copy[table.name])
+
+
+class ConstraintsContract:
+    """What the database itself holds, whoever writes."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            VERSIONS.delete().where(VERSIONS.c.number == 1),
+            VERSIONS.update().where(VERSIONS.c.number == 1).values(number=9),
+            VERSIONS.update().where(VERSIONS.c.number == 2).values(number=0),
+            VERSIONS.update().values(uri="same"),
+            KEYS.update().values(primary_version=3),
+            KEYS.update().values(primary_version=None),
+            KEYS.delete(),
+            REVISION.insert().values(id=2, value=1, mac=b""),
+        ],
+        ids=str,
+    )
+    async def test_refuses(self, store: Store, database: Database, statement: object) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        with refused(Reason.STATE_UNAVAILABLE, "(?i)constraint"):
+            await database.write(lambda connection: connection.execute(statement))  # type: ignore[call-overload]
+        assert len((await store.load()).keys) == 1
+
+    async def test_a_read_sees_one_state(self, store: Store, database: Database) -> None:
+        await store.commit_key(sample_key(), sample_change(), respond)
+        with pytest.raises(ZeroDivisionError):
+            await database.write(lambda c: (c.execute(VERSIONS.delete()), 1 // 0))
+        assert (await store.load()).revision == 1
+
+
+class Bell:
+    """Counts what a watcher calls."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._rung = store, asyncio.Condition()
+        self.revision = -1
+
+    async def ring(self) -> None:
+        snapshot = await self._store.load()
+        async with self._rung:
+            self.revision = snapshot.revision
+            self._rung.notify_all()
+
+    async def wait_for(self, revision: int) -> None:
+        async with asyncio.timeout(30), self._rung:
+            await self._rung.wait_for(lambda: self.revision >= revision)
+
+
+class WatchingContract:
+    async def test_changes_of_others_are_told(self, store: Store, location: Location) -> None:
+        mine = open_database(location)
+        bell = Bell(await reopened(mine))
+        watcher = Watcher(mine, bell.ring)
+        assert not watcher.connected
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(watcher.run())
+            await bell.wait_for(0)
+            for revision in (1, 2, 3):
+                await store.commit_key(sample_key(f"k{revision}"), sample_change(f"r{revision}"), respond)
+                await bell.wait_for(revision)
+            assert (watcher.connected, watcher.detail) == (True, "")
+            watching.cancel()
+        await mine.close()
+
+    async def test_a_tampered_database_shows_and_is_tried_again(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        bell = Bell(store)
+        watcher = Watcher(database, bell.ring)
+        watching = asyncio.create_task(watcher.run())
+        await bell.wait_for(0)
+        await store.commit_key(sample_key(), sample_change(), respond)
+        await bell.wait_for(1)
+        good = await database.read(copy_tables)
+        await intruder.run(edit_first_row(KEYS, "provider"))
+        # A change of rows alone wakes no PostgreSQL watcher: notify as a writer would.
+        await database.write(lambda connection: connection.execute(REVISION.update().values(value=2)))
+        await until(lambda: not watcher.connected)
+        assert "STATE" not in watcher.detail
+        assert "MAC" in watcher.detail
+        await intruder.run(lambda connection: put_back(connection, good))
+        await until(lambda: watcher.connected)
+        watching.cancel()
+
+
+async def until(true: object) -> None:
+    assert callable(true)
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0.02)
