@@ -284,7 +284,7 @@ class SignerdError(Exception):
     """An error with a stable reason.
 
     `field` is the path of the request or config field at fault, empty where none is. `retry_after` is in seconds, None
-    where waiting does not help.
+    where waiting does not help. `recorded` says that the audit log has it.
     """
 
     def __init__(
@@ -295,6 +295,7 @@ class SignerdError(Exception):
         self.message = message or reason.value.meaning
         self.field = field
         self.retry_after = retry_after
+        self.recorded = False
 
     @property
     def code(self) -> Code:

@@ -1,0 +1,407 @@
+"""The composition root: the one place that builds the parts of a worker and wires them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from signerd import __version__
+from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.records import Record
+from signerd.authz.identity import DAEMON
+from signerd.config import Config, Listener, LocalProvider, ProviderConfig
+from signerd.control import serve_control
+from signerd.engine.auditing import AuditReader
+from signerd.engine.creation import Creator
+from signerd.engine.directory import Directory
+from signerd.engine.keyring import Keyring
+from signerd.engine.recorder import Recorder
+from signerd.engine.signer import Signer
+from signerd.engine.status import StatusReader
+from signerd.engine.streams import StreamSigner
+from signerd.engine.verifier import Verifier
+from signerd.errors import SignerdError
+from signerd.passwords import (
+    Chosen,
+    FilePassword,
+    PasswordSource,
+    choose_default,
+    from_credential,
+    from_variable,
+)
+from signerd.process import notify
+from signerd.providers.guard import Guarded, VerifyAfterSign
+from signerd.providers.registry import build
+from signerd.reload import Reload
+from signerd.rpc.calls import Gate
+from signerd.rpc.health import Health
+from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
+from signerd.rpc.listeners import Listeners
+from signerd.rpc.server import Limits, Methods
+from signerd.rpc.signing import SigningMethods
+from signerd.sockets import bind_tcp, bind_unix
+from signerd.state.database import Database, open_database
+from signerd.state.location import Location, SqliteLocation, parse_location
+from signerd.state.migration import is_populated
+from signerd.state.snapshot import Snapshot
+from signerd.state.state_key import StateKey, obtain_state_key, read_state_key
+from signerd.state.store import Store
+from signerd.state.watcher import Watcher
+from signerd.telemetry import Telemetry
+
+logger = structlog.get_logger(__name__)
+TICK = 1.0
+"""Seconds between two looks at what only polling shows: provider health, calls that the transport dropped."""
+DROPPED_AFTER = 10
+"""Ticks without its message after which a call counts as dropped by the transport."""
+KEEPALIVE = 60.0
+CONNECTION_AGE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the process around a worker gives it. `passwords` are by provider; `worker` counts from 0."""
+
+    config: Config
+    location: Location
+    state_key: StateKey
+    passwords: Mapping[str, PasswordSource]
+    warnings: tuple[str, ...] = ()
+    worker: int = 0
+    workers: int = 1
+
+
+@dataclass(slots=True)
+class Worker:
+    """The parts of a running worker that others look at; `config` is what the last reload made of it."""
+
+    wiring: Wiring
+    config: Config
+    telemetry: Telemetry
+    log: Log
+    keyring: Keyring
+    providers: Mapping[str, Guarded]
+    gate: Gate
+    status: StatusReader
+    health: Health
+    watcher: Watcher
+    listeners: Listeners
+    streams: StreamSigner
+
+    def exposition(self) -> bytes:
+        """Metrics of this worker as they are now."""
+        telemetry = self.telemetry
+        telemetry.in_flight.set(self.gate.in_flight)
+        telemetry.audit_sequence.set(self.log.sequence)
+        telemetry.audit_healthy.set(self.log.healthy)
+        telemetry.snapshot_revision.set(self.keyring.revision)
+        for name, provider in self.providers.items():
+            telemetry.provider_healthy[name].set(provider.health().healthy)
+        return telemetry.exposition()
+
+    def unready(self) -> str:
+        """Why requests can't be answered now, empty when they can."""
+        if self.status.draining:
+            return "stopping"
+        return "" if self.log.healthy else self.log.detail
+
+    async def show_health(self) -> None:
+        """Bring the health service up to date."""
+        providers = {name: provider.health().healthy for name, provider in self.providers.items()}
+        await self.health.show(self.status.serving, providers)
+
+    async def tick(self) -> None:
+        """Look at what only polling shows, for ever."""
+        pending: deque[int] = deque(maxlen=DROPPED_AFTER)
+        dropped = 0
+        while True:
+            await self.show_health()
+            pending.append(self.gate.started - self.gate.entered)
+            now_dropped = min(pending) if len(pending) == DROPPED_AFTER else 0
+            if now_dropped > dropped:
+                self.telemetry.transport_rejected["message",].inc(now_dropped - dropped)
+                dropped = now_dropped
+            await asyncio.sleep(TICK)
+
+
+@asynccontextmanager
+async def running(wiring: Wiring) -> AsyncIterator[Worker]:
+    """A worker that answers on its listeners; on leaving it finishes what is under way."""
+    config = wiring.config
+    async with AsyncExitStack() as stack:
+        database = open_database(wiring.location)
+        stack.push_async_callback(database.close)
+        store = Store(database, wiring.state_key)
+        snapshot = await store.open()
+        log = await _open_log(wiring, snapshot.instance)
+        stack.push_async_callback(log.close)
+        await store.load(log.revision)
+        worker = build_worker(wiring, database, store, snapshot, log)
+        stack.push_async_callback(stop, worker)
+        await worker.show_health()
+        await worker.listeners.open(own_listeners(wiring), config.home / "run")
+        await record_life(worker, "start")
+        async with background(worker.tick(), worker.watcher.run()):
+            yield worker
+
+
+async def _open_log(wiring: Wiring, instance: str) -> Log:
+    audit = wiring.config.audit
+
+    def on_health(healthy: bool, detail: str) -> None:
+        logger.warning("audit log", healthy=healthy, detail=detail)
+
+    return await open_log(
+        audit.directory,
+        f"worker-{wiring.worker}",
+        instance=instance,
+        tuning=Tuning(gather=audit.gather),
+        on_health=on_health,
+    )
+
+
+def build_worker(wiring: Wiring, database: Database, store: Store, snapshot: Snapshot, log: Log) -> Worker:
+    """Wire the parts; nothing listens yet."""
+    config = wiring.config
+    telemetry = Telemetry()
+    providers = {
+        name: guarded(name, provider, wiring.passwords.get(name), telemetry)
+        for name, provider in config.providers.items()
+    }
+    keyring = Keyring(store, providers, snapshot)
+    recorder = Recorder(log, telemetry, lambda: keyring.revision)
+    status = StatusReader(
+        keyring=keyring,
+        recorder=recorder,
+        log=log,
+        providers=providers,
+        warnings=lambda: (*wiring.warnings, *watcher_warnings(watcher)),
+        started=datetime.now(UTC),
+        worker=wiring.worker,
+        workers=wiring.workers,
+    )
+    watcher = Watcher(database, keyring.reload)
+    gate = Gate(recorder, config.limits.concurrent, config.limits.request)
+    health = Health()
+    streams = StreamSigner(keyring, recorder, config.limits.payload)
+    listeners = Listeners(
+        build_methods(config, store, recorder, status, streams),
+        gate,
+        health,
+        Limits(config.limits.request, config.limits.streams, KEEPALIVE, CONNECTION_AGE),
+        reuse_port=wiring.workers > 1,
+    )
+    return Worker(
+        wiring, config, telemetry, log, keyring, providers, gate, status, health, watcher, listeners, streams
+    )
+
+
+def build_methods(
+    config: Config, store: Store, recorder: Recorder, status: StatusReader, streams: StreamSigner
+) -> Methods:
+    """What answers the calls of every listener."""
+    keyring, shard = status.keyring, recorder.log.shard
+    directory = Directory(keyring, recorder)
+    creator = Creator(
+        keyring, recorder, store, status.providers, config.default_provider, lambda: datetime.now(UTC)
+    )
+    return Methods(
+        SigningMethods(Signer(keyring, recorder), streams, Verifier(keyring, recorder), directory, shard),
+        KeysMethods(creator, directory, shard),
+        AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
+        AdminMethods(status),
+    )
+
+
+def guarded(
+    name: str, config: ProviderConfig, password: PasswordSource | None, telemetry: Telemetry
+) -> Guarded:
+    """A provider behind its guard; raises CONFIG_INVALID, PERMISSIONS_TOO_OPEN and what the provider raises."""
+    return Guarded(
+        name,
+        config.type,
+        build(config.type, provider_options(config, password)),
+        verify_after_sign=VerifyAfterSign(config.verify_after_sign),
+        on_integrity_failure=lambda provider: telemetry.integrity_failures[provider,].inc(),
+    )
+
+
+def own_listeners(wiring: Wiring) -> list[Listener]:
+    """Listeners of this worker: all share TCP ports, a Unix socket belongs to the first."""
+    return [one for one in wiring.config.listeners if one.tcp is not None or wiring.worker == 0]
+
+
+def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:
+    """What an operator should know of the state database."""
+    return () if watcher.connected else (f"state database: {watcher.detail}",)
+
+
+async def record_life(worker: Worker, operation: str) -> None:
+    """Put the start or stop of the worker on record."""
+    config = worker.wiring.config
+    record = Record(
+        operation=operation,
+        outcome="ok",
+        caller=DAEMON.subject,
+        proof=DAEMON.proof,
+        revision=worker.keyring.revision,
+        detail=f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}",
+    )
+    await worker.log.append(record).durable
+
+
+@asynccontextmanager
+async def background(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run jobs beside the body; they end with it."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def stop(worker: Worker) -> None:
+    """Turn health off, let requests under way finish, and put the stop on record."""
+    worker.status.draining = True
+    await worker.show_health()
+    await worker.listeners.close(worker.config.drain)
+    with contextlib.suppress(SignerdError):
+        await record_life(worker, "stop")
+
+
+async def stop_signal() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await stopping.wait()
+
+
+async def run(
+    config: Config,
+    *,
+    passwords: Mapping[str, bytes],
+    reload: Reload,
+    worker: int = 0,
+    workers: int = 1,
+    control_fd: int | None = None,
+) -> int:
+    """Run one worker until it is told to stop; 0. With `control_fd` it is one of several, under a parent.
+
+    Raises SignerdError where it can't start.
+    """
+    wiring = prepared(config, passwords, worker, workers)
+    for warning in wiring.warnings:
+        logger.warning(warning)
+    async with running(wiring) as here, serving_http(here, control_fd):
+        on_hangup(here, reload)
+        logger.info(
+            "serving", home=str(config.home), keys=len(here.keyring.view.snapshot.keys), worker=worker
+        )
+        notify("READY=1")
+        await ended(control_fd, here)
+        notify("STOPPING=1")
+        logger.info("stopping")
+    return 0
+
+
+def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: int) -> Wiring:
+    """Everything a worker needs from files and environment; raises SignerdError where something is amiss."""
+    file = config.state.password_file
+    location = parse_location(config.state.url, (lambda: FilePassword(file)().decode()) if file else None)
+    if isinstance(location, SqliteLocation):
+        state_key = obtain_state_key(config.state.key_file, populated=is_populated(location))
+    else:
+        state_key = read_state_key(config.state.key_file)
+    chosen = {
+        name: choose_password(config.home, provider, taken, os.environ)
+        for name, provider in config.providers.items()
+        if isinstance(provider, LocalProvider)
+    }
+    warnings = (*config.warnings(), *dict.fromkeys(one.warning for one in chosen.values() if one.warning))
+    sources = {name: one.source for name, one in chosen.items()}
+    return Wiring(config, location, state_key, sources, warnings, worker, workers)
+
+
+def choose_password(
+    home: Path, provider: LocalProvider, taken: Mapping[str, bytes], env: Mapping[str, str]
+) -> Chosen:
+    """Where a provider's password comes from; raises CONFIG_INVALID or PERMISSIONS_TOO_OPEN."""
+    if provider.password_file:
+        return Chosen(FilePassword(provider.password_file))
+    if provider.password_env:
+        return Chosen(from_variable(provider.password_env, taken))
+    if provider.password_credential:
+        return Chosen(from_credential(provider.password_credential, env))
+    return choose_default(home, taken, env)
+
+
+def provider_options(config: ProviderConfig, password: PasswordSource | None) -> object:
+    """The options dataclass of the provider's type; its module is imported by then."""
+    if isinstance(config, LocalProvider):
+        from signerd.providers.local import LocalOptions
+
+        assert password is not None
+        return LocalOptions(config.directory, password)
+    from signerd.providers.memory import MemoryOptions
+
+    return MemoryOptions()
+
+
+@asynccontextmanager
+async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[None]:
+    """Answer over HTTP, or the parent that does so for all workers."""
+    http = worker.wiring.config.http
+    if control_fd is not None or http is None:
+        yield
+        return
+    from signerd.http.app import build as build_app
+    from signerd.http.listener import HttpListener
+
+    async def ready() -> str:
+        return worker.unready()
+
+    async def metrics() -> bytes:
+        return worker.exposition()
+
+    bound = bind_unix(http.unix) if http.unix else bind_tcp(str(http.listen))
+    listener = HttpListener(build_app(ready, metrics), bound)
+    await listener.start()
+    try:
+        yield
+    finally:
+        await listener.stop()
+
+
+def on_hangup(worker: Worker, reload: Reload) -> None:
+    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`, TLS files by themselves."""
+
+    def hangup() -> None:
+        worker.config = config = reload(worker.config)
+        worker.gate.max_in_flight = config.limits.concurrent
+        worker.streams.max_payload = config.limits.payload
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
+
+
+async def ended(control_fd: int | None, worker: Worker) -> None:
+    """Wait for SIGTERM or SIGINT, or the end of the parent."""
+    waiting = {asyncio.create_task(stop_signal())}
+    if control_fd is not None:
+        waiting.add(asyncio.create_task(serve_control(control_fd, worker.exposition, worker.unready)))
+    _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()

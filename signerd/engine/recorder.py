@@ -1,0 +1,119 @@
+"""Puts the outcome of every request on record: who asked for what, what was signed by which version, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+import structlog
+
+from signerd.audit.log import Log, Ticket
+from signerd.audit.records import Record
+from signerd.authz.identity import Caller
+from signerd.core.inputs import SigningInput
+from signerd.engine.keyring import SigningVersion
+from signerd.engine.payloads import described
+from signerd.errors import Reason, SignerdError
+from signerd.telemetry import Telemetry
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is known of a request so far; filled in as it goes, written whatever happens.
+
+    `sequence` is the place of its record in the log, known once that is appended.
+    """
+
+    operation: str
+    key: str = ""
+    version: int = 0
+    request_id: str = ""
+    traceparent: str = ""
+    by: SigningVersion | None = None
+    payload_type: str = ""
+    signed: SigningInput | None = None
+    signature: bytes = b""
+    detail: str = ""
+    sequence: int = 0
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes records to the worker's audit log. `revision` gives the state revision that decides now."""
+
+    log: Log
+    telemetry: Telemetry
+    revision: Callable[[], int]
+
+    def check(self) -> None:
+        """Raise AUDIT_UNAVAILABLE while records can't be written."""
+        if not self.log.healthy:
+            raise SignerdError(Reason.AUDIT_UNAVAILABLE, self.log.detail, retry_after=1.0)
+
+    def failure(self, problem: BaseException) -> SignerdError:
+        """The error to answer with; what is not a SignerdError is a defect: logged, and shown as INTERNAL only."""
+        if isinstance(problem, SignerdError):
+            return problem
+        if isinstance(problem, asyncio.CancelledError):
+            return SignerdError(Reason.CANCELLED)
+        logger.error("unexpected error", exc_info=problem)
+        return SignerdError(Reason.INTERNAL)
+
+    @asynccontextmanager
+    async def attempt(self, caller: Caller, facts: Facts) -> AsyncIterator[None]:
+        """Run a request; leave only when its record, whatever the outcome, is durable."""
+        started = perf_counter_ns()
+        try:
+            self.check()
+            yield
+        except BaseException as problem:
+            error = self.failure(problem)
+            ticket = self.append([self.record(caller, facts, error, started)])
+            error.recorded = True
+            if isinstance(problem, asyncio.CancelledError):
+                raise
+            await ticket.durable
+            raise error from None
+        ticket = self.append([self.record(caller, facts, None, started)])
+        facts.sequence = ticket.sequence
+        await ticket.durable
+
+    def append(self, records: Sequence[Record]) -> Ticket:
+        """Append the records of one request; raises AUDIT_UNAVAILABLE or OVERLOADED."""
+        return self.log.append_all(records)
+
+    def record(self, caller: Caller, facts: Facts, error: SignerdError | None, started: int) -> Record:
+        """The record of an outcome; `started` is perf_counter_ns at the beginning."""
+        duration = perf_counter_ns() - started
+        outcome = "ok" if error is None else "refused" if error.refused else "failed"
+        reason = error.reason.name if error else ""
+        self.telemetry.request(facts.operation, outcome, reason, duration)
+        by = facts.by
+        return Record(
+            algorithm=by.algorithm.name if by else "",
+            caller=caller.subject,
+            detail=facts.detail or (error.message if error else ""),
+            digest=described(facts.signed) if facts.signed is not None else "",
+            duration_us=duration // 1000,
+            key=by.key.name if by else facts.key,
+            key_id=by.key_id if by else "",
+            listener=caller.listener,
+            operation=facts.operation,
+            outcome=outcome,
+            payload_type=facts.payload_type,
+            peer=caller.peer,
+            proof=caller.proof,
+            reason=reason,
+            request_id=facts.request_id or secrets.token_hex(16),
+            revision=self.revision(),
+            signature_sha256=hashlib.sha256(facts.signature).hexdigest() if facts.signature else "",
+            traceparent=facts.traceparent,
+            version=by.version.number if by else facts.version,
+        )

@@ -1,0 +1,77 @@
+"""Verify: which version made a signature, if any did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from signerd.authz.identity import Caller
+from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.signatures import p1363_to_der
+from signerd.engine.keyring import Keyring, SigningVersion
+from signerd.engine.payloads import Decoded, decode
+from signerd.engine.recorder import Facts, Recorder
+from signerd.engine.requests import VerifyCall
+from signerd.engine.signer import prepared
+from signerd.errors import Reason, SignerdError
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The version whose public key the signature verifies under."""
+
+    by: SigningVersion
+    sequence: int
+
+
+@dataclass(slots=True)
+class Verifier:
+    """Verifies signatures with pinned public keys; asks no provider."""
+
+    keyring: Keyring
+    recorder: Recorder
+
+    async def verify(self, caller: Caller, call: VerifyCall) -> Verified:
+        """Give the version that made the signature; raises SIGNATURE_MISMATCH where none did."""
+        facts = Facts("verify", call.key, call.version, call.request_id, call.traceparent)
+        async with self.recorder.attempt(caller, facts):
+            check_request_id(call.request_id)
+            check_traceparent(call.traceparent)
+            candidates = await self.keyring.find_verifying(call.key, call.version, call.min_revision)
+            facts.by = await self._matching(candidates, call, facts)
+        assert facts.by is not None
+        return Verified(facts.by, facts.sequence)
+
+    async def _matching(
+        self, candidates: list[SigningVersion], call: VerifyCall, facts: Facts
+    ) -> SigningVersion:
+        if not candidates:
+            raise SignerdError(Reason.VERSION_STATE, f"no version of {call.key!r} verifies", field="version")
+        decoded = decode(call.read_input())
+        facts.payload_type = decoded.payload_type
+        algorithm = candidates[0].algorithm
+        signature = p1363_to_der(call.signature, algorithm) if call.p1363 else call.signature
+        facts.signed = await prepared(candidates[0], decoded)
+        for by in candidates:
+            if await _verifies(by, decoded, signature):
+                return by
+        raise SignerdError(
+            Reason.SIGNATURE_MISMATCH,
+            f"the signature does not verify under {_named(candidates)}",
+            field="signature",
+        )
+
+
+async def _verifies(by: SigningVersion, decoded: Decoded, signature: bytes) -> bool:
+    try:
+        by.pinned.verify(await prepared(by, decoded), signature)
+    except SignerdError as error:
+        if error.reason is Reason.SIGNATURE_MISMATCH:
+            return False
+        raise
+    return True
+
+
+def _named(candidates: list[SigningVersion]) -> str:
+    if len(candidates) == 1:
+        return candidates[0].name
+    return f"any of the {len(candidates)} versions of key {candidates[0].key.name!r} that verify"

@@ -1,0 +1,108 @@
+"""gRPC servers: one for each listener, so that the listener's name is part of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc import aio
+
+from signerd.rpc.calls import Gate, Handler, Identify, Method, streaming, unary
+from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
+from signerd.rpc.signing import SigningMethods
+from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, signer_pb2
+
+PACKAGE = "/signerd.v1."
+TRANSPORT_FACTOR = 4
+"""The transport takes messages so many times larger than we do: between the two, the answer has our own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds."""
+
+    request: int
+    streams: int
+    keepalive: float
+    connection_age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """What answers."""
+
+    signing: SigningMethods
+    keys: KeysMethods
+    audit: AuditMethods
+    admin: AdminMethods
+
+
+class Router(grpc.GenericRpcHandler):
+    """Finds the behaviour of a method and counts every call that comes in."""
+
+    def __init__(self, handlers: Mapping[str, Handler], gate: Gate) -> None:
+        self._handlers = handlers
+        self._gate = gate
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """The handler of the method, None for other services' methods."""
+        handler = self._handlers.get(handler_call_details.method)
+        if handler is not None:
+            self._gate.started += 1
+        return handler
+
+
+def router(methods: Methods, gate: Gate, identify: Identify) -> Router:
+    """All methods of signerd.v1 for one listener."""
+    handlers: dict[str, Handler] = {
+        PACKAGE + path: grpc.unary_unary_rpc_method_handler(unary(method, gate, identify))
+        for path, method in unary_methods(methods).items()
+    }
+    stream = streaming("sign-stream", methods.signing.sign_stream, gate, identify)
+    handlers[PACKAGE + "Signer/SignStream"] = grpc.stream_unary_rpc_method_handler(stream)
+    return Router(handlers, gate)
+
+
+def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
+    """Methods by path, with the names that their operations have in the audit log."""
+    signing, keys, audit, admin = methods.signing, methods.keys, methods.audit, methods.admin
+    return {
+        "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign),
+        "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign),
+        "Signer/Verify": Method("verify", signer_pb2.VerifyRequest, signing.verify),
+        "Signer/PublicKey": Method("public-key", signer_pb2.PublicKeyRequest, signing.public_key),
+        "Keys/CreateKey": Method("create-key", keys_pb2.CreateKeyRequest, keys.create),
+        "Keys/ImportKey": Method("import-key", keys_pb2.ImportKeyRequest, keys.import_key),
+        "Keys/GetKey": Method("get-key", keys_pb2.GetKeyRequest, keys.get),
+        "Keys/ListKeys": Method("list-keys", keys_pb2.ListKeysRequest, keys.list),
+        "Audit/ListRecords": Method("list-records", audit_pb2.ListRecordsRequest, audit.list),
+        "Audit/GetRecord": Method("get-record", audit_pb2.GetRecordRequest, audit.get),
+        "Admin/GetStatus": Method("get-status", admin_pb2.GetStatusRequest, admin.get),
+    }
+
+
+def new_server(limits: Limits, handlers: list[grpc.GenericRpcHandler], reuse_port: bool) -> aio.Server:
+    """A server without a port yet."""
+    server = aio.server(options=options(limits, reuse_port))
+    server.add_generic_rpc_handlers(tuple(handlers))
+    return server
+
+
+def options(limits: Limits, reuse_port: bool) -> list[tuple[str, int]]:
+    """Channel arguments: sizes, streams of one connection, keepalive, age."""
+    milliseconds: Callable[[float], int] = lambda seconds: int(seconds * 1000)  # noqa: E731
+    return [
+        ("grpc.max_receive_message_length", limits.request * TRANSPORT_FACTOR),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", limits.streams),
+        ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.so_reuseport", int(reuse_port)),
+        ("grpc.keepalive_time_ms", milliseconds(limits.keepalive)),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_connection_age_ms", milliseconds(limits.connection_age)),
+        ("grpc.max_connection_age_grace_ms", 60_000),
+    ]

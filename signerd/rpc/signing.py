@@ -1,0 +1,146 @@
+"""The methods of service Signer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from signerd.authz.identity import Caller
+from signerd.core.jwks import jwk
+from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.public_keys import pem
+from signerd.engine.directory import Directory
+from signerd.engine.keyring import SigningVersion
+from signerd.engine.requests import ReadCall, SignCall, Signed, StreamCall, Unsigned
+from signerd.engine.signer import Signer
+from signerd.engine.streams import StreamSigner
+from signerd.engine.verifier import Verifier
+from signerd.errors import Reason, SignerdError
+from signerd.rpc.messages import STATE_NUMBERS, position, sign_call, sign_response, verify_call
+from signerd.rpc.status import to_status
+from signerd.v1 import signer_pb2 as pb
+
+
+@dataclass(slots=True)
+class SigningMethods:
+    """Sign, BatchSign, SignStream, Verify, PublicKey: from bytes to bytes."""
+
+    signer: Signer
+    streams: StreamSigner
+    verifier: Verifier
+    directory: Directory
+    shard: str
+
+    async def sign(self, caller: Caller, request: pb.SignRequest) -> bytes:
+        """Sign one input."""
+        signed = await self.signer.sign(caller, sign_call(request))
+        return sign_response(signed, self.shard, request.HasField("input_crc32c")).SerializeToString()
+
+    async def batch_sign(self, caller: Caller, request: pb.BatchSignRequest) -> bytes:
+        """Sign many inputs."""
+        check_request_id(request.request_id)
+        check_traceparent(request.traceparent)
+        calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
+        outcomes = await self.signer.sign_batch(caller, calls)
+        results = [self._result(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
+        return pb.BatchSignResponse(results=results).SerializeToString()
+
+    def _result(self, call: SignCall, outcome: Signed | Unsigned) -> pb.BatchSignResult:
+        if isinstance(outcome, Unsigned):
+            return pb.BatchSignResult(error=to_status(outcome.error, call.request_id))
+        with_checksum = call.checksum is not None
+        return pb.BatchSignResult(response=sign_response(outcome, self.shard, with_checksum))
+
+    async def sign_stream(self, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
+        """Sign a stream."""
+        parts = stream_parts(messages)
+        first = await anext(parts, None)
+        if not isinstance(first, pb.SignStreamHeader):
+            raise SignerdError(Reason.STREAM_INVALID, "the first message is no header", field="header")
+        signed = await self.streams.sign(caller, stream_call(first), stream_chunks(parts))
+        response = sign_response(signed, self.shard, first.HasField("input_crc32c"))
+        return pb.SignStreamResponse(response=response).SerializeToString()
+
+    async def verify(self, caller: Caller, request: pb.VerifyRequest) -> bytes:
+        """Verify a signature."""
+        verified = await self.verifier.verify(caller, verify_call(request))
+        return pb.VerifyResponse(
+            key_version=verified.by.name,
+            algorithm=verified.by.algorithm.name,
+            key_id=verified.by.key_id,
+            audit=position(self.shard, verified.sequence),
+        ).SerializeToString()
+
+    async def public_key(self, caller: Caller, request: pb.PublicKeyRequest) -> bytes:
+        """Give public keys."""
+        call = ReadCall(
+            request.key, request.version, request.request_id, request.traceparent, request.min_revision
+        )
+        found = await self.directory.public_keys(caller, call, request.all)
+        return pb.PublicKeyResponse(
+            versions=[public_key_message(by) for by in found.versions],
+            audit=position(self.shard, found.sequence),
+        ).SerializeToString()
+
+
+def batch_item(request: pb.BatchSignRequest, index: int, item: pb.SignRequest) -> SignCall:
+    """An item as a call; what it lacks is taken from the batch."""
+    call = sign_call(item)
+    if not call.request_id and request.request_id:
+        call.request_id = f"{request.request_id[:60]}.{index}"
+    call.traceparent = call.traceparent or request.traceparent
+    return call
+
+
+def stream_call(header: pb.SignStreamHeader) -> StreamCall:
+    """The header of a stream as the engine takes it."""
+    return StreamCall(
+        header.key,
+        header.version,
+        header.length,
+        header.payload_type,
+        header.validate_only,
+        header.request_id,
+        header.traceparent,
+        header.min_revision,
+        header.input_crc32c if header.HasField("input_crc32c") else None,
+    )
+
+
+async def stream_parts(messages: AsyncIterator[bytes]) -> AsyncIterator[pb.SignStreamHeader | bytes]:
+    """Header and chunks of a stream; raises REQUEST_MALFORMED or STREAM_INVALID."""
+    async for raw in messages:
+        try:
+            message = pb.SignStreamRequest.FromString(raw)
+        except DecodeError:
+            raise SignerdError(Reason.REQUEST_MALFORMED, "not a signerd.v1.SignStreamRequest") from None
+        which = message.WhichOneof("part")
+        if which is None:
+            raise SignerdError(Reason.STREAM_INVALID, "a message has neither header nor chunk", field="part")
+        yield message.header if which == "header" else message.chunk
+
+
+async def stream_chunks(parts: AsyncIterator[pb.SignStreamHeader | bytes]) -> AsyncIterator[bytes]:
+    """The chunks behind the header; raises STREAM_INVALID at a second header."""
+    async for part in parts:
+        if not isinstance(part, bytes):
+            raise SignerdError(Reason.STREAM_INVALID, "there is a second header", field="header")
+        yield part
+
+
+def public_key_message(by: SigningVersion) -> pb.PublicKeyVersion:
+    """The public key of a version in every form."""
+    return pb.PublicKeyVersion(
+        key_version=by.name,
+        algorithm=by.algorithm.name,
+        state=STATE_NUMBERS[by.version.state],
+        primary=by.version.number == by.key.primary,
+        pem=pem(by.version.public_key),
+        der=by.version.public_key,
+        jwk=json.dumps(jwk(by.public_key, by.algorithm)),
+        key_id=by.key_id,
+        ssh_fingerprint=by.ssh_fingerprint,
+    )
