@@ -62,7 +62,8 @@ class Log:
         self._in_flight: Group | None = None
         self._before = 0
         self._turned_away = 0
-        self._closed: asyncio.Future[None] | None = None
+        self._closing = False
+        self._ended = self._loop.create_future()
         self._writer = Writer(place, self, disk=disk, segment_bytes=tuning.segment_bytes, probe=tuning.probe)
         self._writer.start()
 
@@ -91,7 +92,7 @@ class Log:
         return Ticket(first, waiter)
 
     def _admit(self, group: Group) -> None:
-        if self._closed is not None:
+        if self._closing:
             raise SignerdError(Reason.SHUTTING_DOWN)
         if not self.healthy:
             self._turned_away += 1
@@ -109,7 +110,7 @@ class Log:
 
     def _schedule(self) -> None:
         age = self._loop.time() - self._gathered.started
-        delay = 0.0 if self._closed else pause(self._before, self._tuning.gather, age)
+        delay = 0.0 if self._closing else pause(self._before, self._tuning.gather, age)
         if delay:
             self._loop.call_later(delay, self._flush)
         else:
@@ -149,35 +150,33 @@ class Log:
         """The writer's word that it has a new segment; the first record in it says what happened."""
         count, reason = self._turned_away, self.detail
         self.healthy, self.detail, self._turned_away = True, "", 0
-        if self._closed is None:
+        if not self._closing:
             detail = f"{count} requests turned away; {reason}"
             self.append(Record(operation=RECOVERED, outcome="ok", detail=detail))
         self._on_health(True, "")
 
     def stopped(self) -> None:
         """The writer's word that it has ended."""
-        if self._closed is None:
+        self._ended.set_result(None)
+        if not self._closing:
             self.failed(OSError("its writer ended"))
-        elif not self._closed.done():
-            self._closed.set_result(None)
 
     def _unavailable(self) -> SignerdError:
         return SignerdError(Reason.AUDIT_UNAVAILABLE, self.detail, retry_after=1.0)
 
     async def close(self) -> None:
         """Make durable what was appended, end the thread and give the directory free. A second call does nothing."""
-        if self._closed is not None:
+        if self._closing:
             return
-        self._closed = self._loop.create_future()
+        self._closing = True
         self._flush()
         rest = [group for group in (self._in_flight, self._gathered) if group is not None and group.data]
         ends = [self._loop.create_future() for _ in rest]
         for group, end in zip(rest, ends, strict=True):
             group.waiters.append(end)
         await asyncio.gather(*ends, return_exceptions=True)
-        if self._writer.is_alive():
-            self._writer.stop()
-            await self._closed
+        self._writer.stop()
+        await self._ended
         os.close(self._lock)
 
 

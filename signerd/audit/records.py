@@ -61,12 +61,12 @@ class Clock:
 
     def stamp(self, now: int) -> str:
         """Format `now`, or the latest time given before if that was later."""
-        self._latest = now = max(now, self._latest)
-        second, rest = divmod(now, 1_000_000_000)
+        self._latest = micros = max(now // 1000, self._latest)
+        second = micros // 1_000_000
         if second != self._second:
             self._second = second
             self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-        return f"{self._prefix}{rest // 1000:06d}Z"
+        return f"{self._prefix}{micros % 1_000_000:06d}Z"
 
 
 _encode = msgspec.json.Encoder().encode

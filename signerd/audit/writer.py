@@ -47,10 +47,15 @@ class Place:
     def __post_init__(self) -> None:
         self.identity = _identity(self.directory)
 
-    def next_segment(self, disk: Disk) -> None:
-        """Go on in a new segment. Raises OSError; then nothing has changed."""
+    def mend(self, disk: Disk) -> None:
+        """After a failure: leave the segment as it was and go on in a new one. Raises OSError while that can't be."""
         if _identity(self.directory) != self.identity:
             raise OSError(errno.ESTALE, "the log's directory was replaced; put it back")
+        self.segment.give_up()
+        self.next_segment(disk)
+
+    def next_segment(self, disk: Disk) -> None:
+        """Go on in a new segment. Raises OSError; then nothing has changed."""
         end = self.segment.end
         header = Header(
             first_sequence=self.sequence + 1,
@@ -122,8 +127,7 @@ class Writer(threading.Thread):
     def _repair(self) -> bool:
         while not self._told_to_stop():
             try:
-                self._place.segment.give_up()
-                self._place.next_segment(self._disk)
+                self._place.mend(self._disk)
             except OSError:
                 continue
             self._loop.call_soon_threadsafe(self._outcome.repaired)
