@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -163,7 +164,10 @@ class ChangesContract:
 
     @pytest.mark.parametrize(
         "other",
-        [sample_change(of="another"), ChangeRequest("r-1", "unix:0", sample_change().request_hash, "import-key")],
+        [
+            sample_change(of="another"),
+            ChangeRequest("r-1", "unix:0", sample_change().request_hash, "import-key"),
+        ],
         ids=["hash", "kind"],
     )
     async def test_an_id_serves_one_request(self, store: Store, other: ChangeRequest) -> None:
@@ -197,7 +201,7 @@ class ChangesContract:
 
 
 class TamperingContract:
-    @pytest.mark.parametrize(("table", "column"), SNAPSHOT_COLUMNS, ids=lambda value: str(value))
+    @pytest.mark.parametrize(("table", "column"), SNAPSHOT_COLUMNS, ids=str)
     async def test_an_edited_column_is_refused(
         self, store: Store, database: Database, intruder: Intruder, table: Table, column: str
     ) -> None:
@@ -210,9 +214,7 @@ class TamperingContract:
             await store.load()
 
     @pytest.mark.parametrize("column", CHANGE_COLUMNS)
-    async def test_an_edited_answer_is_refused(
-        self, store: Store, intruder: Intruder, column: str
-    ) -> None:
+    async def test_an_edited_answer_is_refused(self, store: Store, intruder: Intruder, column: str) -> None:
         await store.commit_key(sample_key(), sample_change(), respond)
         value = await intruder.run(edit_first_row(CHANGES, column))
         asked = {"request_id": "r-1", "caller": "unix:0"}
@@ -236,7 +238,9 @@ class TamperingContract:
         with refused(Reason.STATE_TAMPERED):
             await reopened(database)
 
-    async def test_a_deleted_key_is_missed(self, store: Store, database: Database, intruder: Intruder) -> None:
+    async def test_a_deleted_key_is_missed(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
         await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
         await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
         await intruder.run(lambda c: c.execute(KEYS.delete().where(KEYS.c.name == "a")))
@@ -408,8 +412,7 @@ class WatchingContract:
         watching.cancel()
 
 
-async def until(true: object) -> None:
-    assert callable(true)
+async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not true():
+        while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -33,7 +33,9 @@ def _public(name: str, number: int) -> bytes:
     return hashlib.sha256(f"{name}/{number}".encode()).digest()
 
 
-def sample_change(request_id: str = "r-1", caller: str = "unix:0", of: str = "team-a/release") -> ChangeRequest:
+def sample_change(
+    request_id: str = "r-1", caller: str = "unix:0", of: str = "team-a/release"
+) -> ChangeRequest:
     return ChangeRequest(request_id, caller, hashlib.sha256(of.encode()).digest(), "create-key")
 
 
@@ -67,7 +69,7 @@ def edit_first_row(table: Table, column: str) -> Callable[[Connection], object]:
         row = connection.execute(select(table)).mappings().first()
         assert row is not None
         value = altered(row[column])
-        same = [table.c[name] == row[name] for name in table.primary_key.columns.keys()]
+        same = [column == row[column.name] for column in table.primary_key]
         assert connection.execute(table.update().where(*same).values({column: value})).rowcount == 1
         return value
 

@@ -1,0 +1,34 @@
+"""The store on PostgreSQL: the same body as on SQLite."""
+
+from __future__ import annotations
+
+from tests.unit.state.contract import (
+    ChangesContract,
+    ConstraintsContract,
+    KeysContract,
+    TamperingContract,
+    WatchingContract,
+    store,
+)
+
+__all__ = ["store"]
+
+
+class TestKeys(KeysContract):
+    pass
+
+
+class TestChanges(ChangesContract):
+    pass
+
+
+class TestTampering(TamperingContract):
+    pass
+
+
+class TestConstraints(ConstraintsContract):
+    pass
+
+
+class TestWatching(WatchingContract):
+    pass
