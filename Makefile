@@ -5,6 +5,7 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+TYPED := $(wildcard signerd tests tools bench examples)
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 PYTEST := $(RUN) -m pytest $(PYTEST_ARGS)
@@ -43,9 +44,9 @@ lint: venv ## style, types, import layers, generated code, .proto files
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --diff .
 	@echo "lint: mypy, Python 3.11"
-	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary $(TYPED)
 	@echo "lint: mypy, Python 3.13"
-	@$(BIN)/mypy --no-error-summary --python-version 3.13
+	@$(BIN)/mypy --no-error-summary $(TYPED) --python-version 3.13
 	@echo "lint: import layers"
 	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
 	@echo "lint: generated code"
@@ -68,7 +69,7 @@ proto: venv ## generate signerd/v1 from proto/
 	@$(RUN) -m tools.generate_proto
 
 .PHONY: docs
-docs: $(VENV)/.docs ## build the documentation into build/site
+docs: venv $(VENV)/.docs ## build the documentation into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "docs: build/site/index.html"
 
