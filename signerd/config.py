@@ -228,7 +228,7 @@ class Config(Section):
     state: State
     audit: Audit
     providers: Annotated[Mapping[Name, ProviderConfig], Field(min_length=1)]
-    default_provider: Name
+    default_provider: str
     limits: Limits = Limits()
     log: Log = Log()
     drain: Annotated[Duration, Field(le=3600)] = 5.0

@@ -97,9 +97,9 @@ def _filled(data: dict[object, object], base: Path, env: Mapping[str, str]) -> d
     filled |= data
     filled["state"] = _over(state, data.get("state"))
     filled["audit"] = _over({"directory": str(home / "audit")}, data.get("audit"))
-    providers = filled["providers"]
-    if "default_provider" not in data and isinstance(providers, dict) and len(providers) == 1:
-        filled["default_provider"] = next(iter(providers))
+    names = list(filled["providers"]) if isinstance(filled["providers"], dict) else []
+    if len(names) <= 1:
+        filled.setdefault("default_provider", str(names[0]) if names else "local")
     return filled
 
 

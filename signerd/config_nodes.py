@@ -9,6 +9,8 @@ import yaml
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 1 << 20
+# What PyYAML's constructors let through for values such as `!!timestamp x` and `!!bool x`.
+_BAD_SCALARS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def parse(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "it can't be read"
         raise NotYaml(Problem(mark.line + 1 if mark else 1, "", f"is not YAML: {reason}")) from None
-    except (yaml.YAMLError, ValueError, OverflowError):
+    except (yaml.YAMLError, *_BAD_SCALARS):
         raise NotYaml(Problem(1, "", "is not YAML: it has characters or values that can't be read")) from None
     except RecursionError:
         raise NotYaml(Problem(1, "", "is nested too deeply")) from None

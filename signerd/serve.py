@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version as installed_version
@@ -88,6 +89,8 @@ def _serve(source: Path | None) -> int:
     from signerd import config_file, home, logs, passwords, process
     from signerd.reload import Reload
 
+    # Until the daemon listens to it, SIGHUP would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process.harden()
     settings = config_file.load(source, os.environ) if source else config_file.embedded(os.environ)
     threshold = logs.configure(settings.log.level, settings.log.format)

@@ -45,16 +45,15 @@ class Worker:
     number: int
     process: asyncio.subprocess.Process
     channel: Channel
+    config: Config
     serving: bool = False
 
     async def why_not_ready(self) -> str:
         """Why the worker can't take requests; empty if it can."""
         try:
-            answer = (await self.channel.ask(READY)).decode()
+            return (await self.channel.ask(READY)).decode()
         except ChannelBroken as error:
             return str(error)
-        self.serving = self.serving or not answer
-        return answer
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal, unless the process is gone."""
@@ -81,6 +80,7 @@ class Supervisor:
         self._plan = plan
         self._workers: dict[int, Worker] = {}
         self._stop = asyncio.Event()
+        self._none_left = asyncio.Event()
         self._exit = OK
         self._log = structlog.get_logger()
 
@@ -92,7 +92,6 @@ class Supervisor:
         async with _http(self._config, self.ready, self.metrics), asyncio.TaskGroup() as group:
             for number in range(self._config.workers):
                 group.create_task(self._keep(number), name=f"worker-{number}")
-            group.create_task(self._announce(), name="announce")
             await self._stop.wait()
             notify("STOPPING=1")
             await self._drain()
@@ -126,17 +125,20 @@ class Supervisor:
         notify("RELOADING=1")
         self._config = self._plan.reload(self._config)
         for worker in self._workers.values():
-            worker.tell(signal.SIGHUP)
+            if worker.serving:
+                worker.tell(signal.SIGHUP)
         notify("READY=1")
 
-    async def _announce(self) -> None:
-        """Tell the service manager once all workers serve."""
-        while not self._stop.is_set():
-            if not await self.ready():
-                notify(f"READY=1\nSTATUS=serving with {self._config.workers} workers")
-                self._log.info("serving", workers=self._config.workers)
-                return
+    async def _watch(self, worker: Worker) -> None:
+        """Note when a worker serves; a reload that came before could not reach it."""
+        while await worker.why_not_ready():  # noqa: ASYNC110  (another process has no event for us)
             await asyncio.sleep(_POLL)
+        worker.serving = True
+        if worker.config is not self._config:
+            worker.tell(signal.SIGHUP)
+        if sum(each.serving for each in self._workers.values()) == self._config.workers:
+            notify(f"READY=1\nSTATUS=serving with {self._config.workers} workers")
+            self._log.info("serving", workers=self._config.workers)
 
     async def _keep(self, number: int) -> None:
         """Run one worker, and again when it crashes; one that has never served ends everything."""
@@ -144,7 +146,11 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
             began = loop.time()
-            code, serving = await self._live(number)
+            try:
+                code, serving = await self._live(number)
+            except OSError as error:
+                self._log.error("worker can't be started", worker=number, error=str(error))
+                code, serving = NOT_STARTED, False
             served = served or serving
             if self._stop.is_set():
                 return
@@ -161,12 +167,17 @@ class Supervisor:
         """One life of a worker: exit code, and whether it ever served."""
         worker = await self._spawn(number)
         self._workers[number] = worker
+        self._none_left.clear()
         if self._stop.is_set():
             worker.tell(signal.SIGTERM)
+        watch = asyncio.create_task(self._watch(worker), name=f"watch-{number}")
         try:
             code = await worker.process.wait()
         finally:
+            watch.cancel()
             del self._workers[number]
+            if not self._workers:
+                self._none_left.set()
             await worker.channel.close()
         return code, worker.serving
 
@@ -182,7 +193,7 @@ class Supervisor:
             )
             given = self._handover(number, theirs.fileno()).encode()
         await _feed(process, given)
-        return Worker(number, process, Channel(ours))
+        return Worker(number, process, Channel(ours), self._config)
 
     def _handover(self, number: int, control_fd: int) -> Handover:
         environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
@@ -191,16 +202,14 @@ class Supervisor:
 
     async def _drain(self) -> None:
         """Let the workers finish; kill those that don't."""
-        workers = list(self._workers.values())
-        for worker in workers:
+        for worker in self._workers.values():
             worker.tell(signal.SIGTERM)
-        waits = [asyncio.create_task(worker.process.wait()) for worker in workers]
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=self._config.drain + KILL_AFTER)
-            if late:
-                self._log.error("workers did not stop in time", workers=len(late))
-                self._exit = self._exit or NOT_STARTED
-        for worker in workers:
+        if self._workers:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), self._config.drain + KILL_AFTER)
+        for worker in self._workers.values():
+            self._log.error("worker did not stop in time", worker=worker.number)
+            self._exit = self._exit or NOT_STARTED
             worker.tell(signal.SIGKILL)
 
 

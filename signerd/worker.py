@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from signerd import exits, logs
@@ -14,6 +15,8 @@ from signerd.reload import Reload
 def main() -> int:
     """Run the daemon of one worker; the exit code."""
     parent = os.getppid()
+    # Until the daemon listens to it, SIGHUP would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     harden()
     given = receive()
     die_with(parent)
