@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from signerd.core.keys import Key
-from signerd.state.authentication import check_key, check_revision
+from signerd.state.authentication import check_key, check_revision, tampered
 from signerd.state.contents import Contents
 from signerd.state.rows import StoredKey, to_key
 from signerd.state.state_key import StateKey
@@ -27,7 +27,7 @@ EMPTY = Snapshot(0, MappingProxyType({}), "", MappingProxyType({}))
 
 
 def authenticate(secret: StateKey, contents: Contents, before: Snapshot) -> Snapshot:
-    """Make a snapshot; raises STATE_TAMPERED. Rows that are as they were in `before` are not computed anew."""
+    """Make a snapshot; raises STATE_TAMPERED. `contents` is not older than `before`, whose keys are used again."""
     instance, revision, mac = contents.head
     check_revision(secret, instance, revision, contents.macs(), mac)
     known = before.stored if before.instance == instance else EMPTY.stored
@@ -38,5 +38,16 @@ def authenticate(secret: StateKey, contents: Contents, before: Snapshot) -> Snap
             keys[name] = before.keys[name]
         else:
             check_key(secret, instance, stored)
+            _check_newer(stored, before)
             keys[name] = to_key(stored)
     return Snapshot(revision, MappingProxyType(keys), instance, MappingProxyType(contents.keys))
+
+
+def _check_newer(stored: StoredKey, before: Snapshot) -> None:
+    row = stored.row
+    # Somebody put an older database back, and another daemon went on from there.
+    if before is not EMPTY and row.revision <= before.revision:
+        problem = (
+            f"key {row.name!r} of revision {row.revision} is not what was there at revision {before.revision}"
+        )
+        raise tampered(f"{problem}: the state database went another way since it was put back")

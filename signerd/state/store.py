@@ -60,11 +60,10 @@ class Store:
         floor = max(minimum_revision, self._seen)
         contents = await self._database.read(read_contents)
         self._check_head(contents.head, floor)
-        snapshot = authenticate(self._secret, contents, self._snapshot)
-        self._seen = max(self._seen, snapshot.revision)
         # A read that began earlier may end later than another: the newer snapshot stays.
-        if snapshot.revision > self._snapshot.revision or self._snapshot is EMPTY:
-            self._snapshot = snapshot
+        if contents.head.revision >= self._snapshot.revision:
+            self._snapshot = authenticate(self._secret, contents, self._snapshot)
+            self._seen = max(self._seen, self._snapshot.revision)
         return self._snapshot
 
     async def find_change(self, change: ChangeRequest) -> Answer | None:

@@ -96,28 +96,22 @@ async def test_watching_outlives_a_restart(
     await mine.close()
 
 
-async def test_a_notification_arrives_without_the_poll(
-    location: PostgresLocation, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("POLL_SECONDS", 3600), ("CHANNEL", "signerd_other")],
+    ids=["by notification alone", "by the poll alone"],
+)
+async def test_a_change_is_told(
+    location: PostgresLocation, store: Store, setting: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "POLL_SECONDS", 3600)
-    await notice_a_change(location, store)
-
-
-async def test_the_poll_finds_what_no_notification_told(
-    location: PostgresLocation, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "CHANNEL", "signerd_other")
-    mine = open_database(location)
-    monkeypatch.undo()
-    await notice_a_change(location, store)
-    await mine.close()
-
-
-async def notice_a_change(location: PostgresLocation, store: Store) -> None:
+    if setting == "POLL_SECONDS":
+        monkeypatch.setattr(postgres, setting, value)
     mine = open_database(location)
     bell = Bell(await reopened(mine))
     task = asyncio.create_task(Watcher(mine, bell.ring).run())
     await bell.wait_for(0)
+    # It listens to the right channel by now.
+    monkeypatch.setattr(postgres, setting, value)
     await store.commit_key(sample_key(), sample_change(), respond)
     await bell.wait_for(1)
     task.cancel()

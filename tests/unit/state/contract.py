@@ -287,7 +287,21 @@ class TamperingContract:
             await store.commit_key(sample_key("c"), sample_change("r-3"), respond)
         with refused(Reason.STATE_TAMPERED):
             await reopened(database, minimum_revision=2)
-        assert await reopened(database, minimum_revision=1)
+        assert (await (await reopened(database, minimum_revision=1)).load()).revision == 1
+
+    async def test_another_history_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        older = await database.read(copy_tables)
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.load()
+        await intruder.run(lambda connection: put_back(connection, older))
+        another = await reopened(database)
+        for name in ("b", "c"):
+            await another.commit_key(sample_key(name), sample_change(name), respond)
+            with refused(Reason.STATE_TAMPERED, "another way"):
+                await store.load()
+        assert (await another.load()).revision == 2
 
     async def test_an_emptied_database_is_not_begun_anew(
         self, store: Store, database: Database, intruder: Intruder

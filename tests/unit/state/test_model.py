@@ -126,7 +126,6 @@ class StoreMachine(RuleBasedStateMachine):
 
 def test_store_against_the_model(template: Path) -> None:
     StoreMachine.template = template
-    machine = type("Machine", (StoreMachine,), {})
-    case = machine.TestCase
+    case = StoreMachine.TestCase
     case.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
     case("runTest").runTest()

@@ -164,6 +164,17 @@ async def test_a_busy_database_is_unavailable(
     await database.close()
 
 
+async def test_a_full_disk_leaves_nothing_and_passes(database: Database, store: Store) -> None:
+    pages = await database.read(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar())
+    big = b"x" * 100_000
+    await database.read(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
+    with refused(Reason.STATE_UNAVAILABLE, "full"):
+        await store.commit_key(sample_key(), sample_change(), lambda _: big)
+    await database.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 100000"))
+    assert (await store.load()).revision == 0
+    assert (await store.commit_key(sample_key(), sample_change(), lambda _: big)).response == big
+
+
 @pytest.mark.parametrize(
     ("pragma", "value"),
     [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("trusted_schema", 0)],
