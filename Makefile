@@ -101,7 +101,7 @@ $(VENV)/.packages: requirements/dev.txt
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.docs: $(VENV)/.ready requirements/docs.txt
+$(VENV)/.docs: $(VENV)/.packages requirements/docs.txt
 	@echo "setup: installing mkdocs"
 	@$(PIP) --require-hashes -r requirements/docs.txt
 	@touch $@
