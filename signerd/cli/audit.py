@@ -1,0 +1,87 @@
+"""`signerctl audit`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from signerd.cli.connection import connect
+from signerd.cli.options import output_option
+from signerd.cli.output import shows_table, time_text, write_document, write_table
+
+if TYPE_CHECKING:
+    from signerd.v1.audit_pb2 import AuditRecord
+
+PAGE = 1000
+
+
+@click.group()
+def audit() -> None:
+    """Read the audit log.
+
+    \b
+    Examples:
+      signerctl audit list --key release --limit 5
+      signerctl audit show w0/42
+    """
+
+
+@audit.command("list")
+@click.option("--key", "-k", default="", metavar="NAME", help="Only records of this key.")
+@click.option(
+    "--outcome", type=click.Choice(["ok", "refused", "failed"]), help="Only records of this outcome."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many records."
+)
+@output_option
+@click.pass_context
+def list_(ctx: click.Context, key: str, outcome: str | None, limit: int) -> None:
+    """List records, newest first.
+
+    \b
+    Examples:
+      signerctl audit list --limit 10
+      signerctl audit list --outcome refused -o json
+    """
+    found: list[AuditRecord] = []
+    with connect(ctx) as client:
+        token = ""
+        while len(found) < limit:
+            size = min(PAGE, limit - len(found))
+            page = client.list_records(page_size=size, page_token=token, key=key, outcome=outcome or "")
+            found += page.records
+            token = page.next_page_token
+            if not token:
+                break
+    if shows_table(ctx):
+        write_table(("POSITION", "TIME", "OPERATION", "OUTCOME", "KEY", "CALLER"), map(_row, found))
+    else:
+        write_document(ctx, {"records": [json.loads(record.json) for record in found]})
+
+
+@audit.command()
+@click.argument("position", metavar="SHARD/SEQUENCE")
+@output_option
+@click.pass_context
+def show(ctx: click.Context, position: str) -> None:
+    """Show one record with every field.
+
+    \b
+    Examples:
+      signerctl audit show w0/42
+    """
+    shard, _, sequence = position.rpartition("/")
+    if not shard or not sequence.isascii() or not sequence.isdigit():
+        raise click.BadParameter(f"{position!r} is not SHARD/SEQUENCE", param_hint="SHARD/SEQUENCE")
+    with connect(ctx) as client:
+        record = client.get_record(shard, int(sequence))
+    write_document(ctx, json.loads(record.json))
+
+
+def _row(record: AuditRecord) -> tuple[str, ...]:
+    where = f"{record.position.shard}/{record.position.sequence}"
+    outcome = f"{record.outcome} {record.reason}".strip()
+    return where, time_text(record.time), record.operation, outcome, record.key_version, record.caller

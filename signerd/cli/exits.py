@@ -1,0 +1,47 @@
+"""Exit codes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from signerd.errors import Code, Reason, SignerdError
+
+
+class Exit(IntEnum):
+    """What a script can tell apart."""
+
+    OK = 0
+    MISMATCH = 1
+    USAGE = 2
+    REFUSED = 3
+    UNAVAILABLE = 4
+    NOT_FOUND = 5
+    INTERRUPTED = 130
+
+
+MISMATCHES = frozenset({Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED})
+BY_CODE = {
+    Code.INVALID_ARGUMENT: Exit.USAGE,
+    Code.OUT_OF_RANGE: Exit.USAGE,
+    Code.NOT_FOUND: Exit.NOT_FOUND,
+    Code.ALREADY_EXISTS: Exit.REFUSED,
+    Code.PERMISSION_DENIED: Exit.REFUSED,
+    Code.UNAUTHENTICATED: Exit.REFUSED,
+    Code.FAILED_PRECONDITION: Exit.REFUSED,
+    Code.ABORTED: Exit.REFUSED,
+}
+
+
+def exit_of(error: SignerdError) -> Exit:
+    """Exit code of an error: what is not clearly refused, wrong or absent could not be checked."""
+    if error.reason in MISMATCHES:
+        return Exit.MISMATCH
+    if error.reason is Reason.REQUEST_TOO_LARGE:
+        return Exit.REFUSED
+    return BY_CODE.get(error.code, Exit.UNAVAILABLE)
+
+
+def exit_of_file(error: OSError) -> Exit:
+    """Exit code of a file that can't be read or written: the wrong name, or trouble with the disk."""
+    wrong = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+    return Exit.USAGE if isinstance(error, wrong) else Exit.UNAVAILABLE

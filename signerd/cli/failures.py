@@ -1,0 +1,46 @@
+"""What goes wrong, as a message on stderr and an exit code; never a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from signerd.cli.exits import Exit, exit_of, exit_of_file
+from signerd.cli.options import output_of
+from signerd.errors import SignerdError
+
+
+@contextmanager
+def reporting(ctx: click.Context) -> Iterator[None]:
+    """Report errors of the block and end the program with their exit code."""
+    try:
+        yield
+    except SignerdError as error:
+        _report(ctx, error.message, error.reason.name, error.reason.value.remedy, error.field)
+        ctx.exit(exit_of(error))
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as error:
+        _report(ctx, f"{error.filename}: {error.strerror}" if error.filename else str(error), "FILE")
+        ctx.exit(exit_of_file(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        ctx.exit(Exit.INTERRUPTED)
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:  # noqa: BLE001 - a traceback may show secrets, and helps nobody here
+        _report(ctx, f"a defect in signerctl: {type(error).__name__}: {error}", "INTERNAL")
+        ctx.exit(Exit.UNAVAILABLE)
+
+
+def _report(ctx: click.Context, message: str, reason: str, remedy: str = "", field: str = "") -> None:
+    if output_of(ctx) == "json":
+        facts = {"reason": reason, "message": message, "field": field, "remedy": remedy}
+        click.echo(json.dumps({"error": {name: value for name, value in facts.items() if value}}), err=True)
+        return
+    click.echo(f"error: {message} [{reason}]", err=True)
+    if remedy:
+        click.echo(f"  {remedy}", err=True)

@@ -1,0 +1,56 @@
+"""`signerctl status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from signerd.cli.connection import connect
+from signerd.cli.exits import Exit
+from signerd.cli.options import output_option
+from signerd.cli.output import shows_table, time_text, write_facts, write_message
+
+if TYPE_CHECKING:
+    from signerd.v1.admin_pb2 import GetStatusResponse
+
+
+@click.command()
+@output_option
+@click.pass_context
+def status(ctx: click.Context) -> None:
+    """Show how the daemon is; exit code 4 when it does not sign.
+
+    \b
+    Examples:
+      signerctl status
+      signerctl status -o json
+    """
+    with connect(ctx) as client:
+        answer = client.status()
+    if shows_table(ctx):
+        write_facts(_facts(answer))
+    else:
+        write_message(ctx, answer)
+    if not answer.serving:
+        ctx.exit(Exit.UNAVAILABLE)
+
+
+def _facts(answer: GetStatusResponse) -> list[tuple[str, str]]:
+    audit = answer.audit
+    return [
+        ("version", answer.version),
+        ("serving", "yes" if answer.serving else "no"),
+        ("started", time_text(answer.start_time)),
+        ("worker", f"{answer.worker} of {answer.workers}"),
+        ("revision", str(answer.revision)),
+        ("keys", str(answer.keys)),
+        ("caller", answer.caller),
+        *((f"provider {one.name}", _health(one.healthy, one.type, one.detail)) for one in answer.providers),
+        ("audit", _health(audit.healthy, f"{audit.shard} at {audit.sequence}", audit.detail)),
+        *(("warning", warning) for warning in answer.warnings),
+    ]
+
+
+def _health(healthy: bool, *facts: str) -> str:
+    return ", ".join(("ok" if healthy else "NOT OK", *filter(None, facts)))
