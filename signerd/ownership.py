@@ -37,12 +37,15 @@ def read_guarded(path: Path, limit: int, forbidden: int, field: str = "") -> byt
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(path, error.strerror, field) from None
-    with os.fdopen(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise _unreadable(path, "it is no regular file", field)
         _check(path, status, forbidden, field)
-        content = file.read(limit + 1)
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(fd)
     if len(content) > limit:
         raise _unreadable(path, f"it is larger than {limit} bytes", field)
     return content

@@ -95,7 +95,13 @@ def from_credential(name: str, environ: Mapping[str, str]) -> PasswordSource:
             f"credential {name}: $CREDENTIALS_DIRECTORY is not set; use LoadCredential= in the unit",
             field="password_credential",
         )
-    if not trusted_owner(Path(directory).stat().st_uid):
+    try:
+        owner = Path(directory).stat().st_uid
+    except OSError as error:
+        raise SignerdError(
+            Reason.CONFIG_INVALID, f"{directory} can't be read: {error.strerror}", field="password_credential"
+        ) from None
+    if not trusted_owner(owner):
         raise too_open(f"{directory} belongs to neither us nor root", "password_credential")
     # systemd shows the group bits of an ACL's mask; others never have a bit.
     return FilePassword(Path(directory) / name, OTHERS)
@@ -111,11 +117,10 @@ def choose_default(home: Path, taken: Mapping[str, bytes], environ: Mapping[str,
     if credentials and (Path(credentials) / DEFAULT_CREDENTIAL).exists():
         return Chosen(from_credential(DEFAULT_CREDENTIAL, environ))
     path = home / "password"
-    made = make_once(path)
-    how = "was made and stands" if made else "made by signerd stands"
+    make_once(path)
     return Chosen(
         FilePassword(path),
-        f"no password was given, so a random one {how} in {path}, beside the keys it protects; "
+        f"no password was given, so one that signerd made stands in {path}, beside the keys it protects; "
         f"set {DEFAULT_FILE_VARIABLE} or password_file",
     )
 
