@@ -72,7 +72,8 @@ class Wanted:
 def sign(ctx: click.Context, /, **given: Any) -> None:
     """Sign a file, stdin (-) or a digest.
 
-    The signature is written as base64. Large files are sent as a stream and take no memory. With -o json the whole answer is written.
+    The signature is written as base64; with -o json the whole answer is. Large files are sent as a stream
+    and take no memory.
 
     \b
     Examples:
