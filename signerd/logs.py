@@ -112,9 +112,13 @@ def _json() -> Processor:
         try:
             return encode(event).decode()
         except (TypeError, ValueError, RecursionError):
-            return encode({name: str(value) for name, value in event.items()}).decode()
+            return encode({_plain(name): _plain(value) for name, value in event.items()}).decode()
 
     return render
+
+
+def _plain(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _console() -> Processor:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from signerd import passwords
 from signerd.config import Config
 from signerd.config_file import read
 from signerd.errors import Reason, SignerdError
@@ -144,7 +143,7 @@ def test_a_made_password_is_durable_before_it_has_its_name(
         sync(fd)
 
     monkeypatch.setattr(Path, "hardlink_to", linked)
-    monkeypatch.setattr(passwords.os, "fsync", synced)
+    monkeypatch.setattr("os.fsync", synced)
     make_once(home / "password")
     assert events == ["fsync file", "link", "fsync directory"]
 

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from signerd.exposition import join
+from signerd.telemetry import Telemetry
+
+
+def values(exposition: bytes) -> dict[str, float]:
+    """Values by `name{a=b}`, labels in the order of their names."""
+    return {
+        f"{sample.name}{{{','.join(f'{k}={v}' for k, v in sorted(sample.labels.items()))}}}": sample.value
+        for family in text_string_to_metric_families(exposition.decode())
+        for sample in family.samples
+    }
+
+
+def worked(requests: int, in_flight: int) -> bytes:
+    telemetry = Telemetry()
+    for _ in range(requests):
+        telemetry.count_requests([("Sign", "ok", "")])
+        telemetry.request_seconds["Sign"].observe(0.002)
+    telemetry.signatures["local", "ecdsa-p256-sha256"].inc(100)
+    telemetry.provider_healthy["local"].set(1)
+    telemetry.audit_group_records.observe(7)
+    telemetry.in_flight.set(in_flight)
+    return telemetry.exposition()
+
+
+def test_what_is_counted_is_shown() -> None:
+    shown = values(worked(3, 2))
+    assert shown["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 3
+    assert shown["signerd_request_seconds_count{operation=Sign}"] == 3
+    assert shown["signerd_request_seconds_sum{operation=Sign}"] == pytest.approx(0.006)
+    assert shown["signerd_request_seconds_bucket{le=0.001,operation=Sign}"] == 0
+    assert shown["signerd_request_seconds_bucket{le=0.0025,operation=Sign}"] == 3
+    assert shown["signerd_signatures_total{algorithm=ecdsa-p256-sha256,provider=local}"] == 100
+    assert shown["signerd_audit_group_records_bucket{le=5.0}"] == 0
+    assert shown["signerd_audit_group_records_bucket{le=10.0}"] == 1
+    assert shown["signerd_in_flight{}"] == 2
+    assert shown["process_resident_memory_bytes{}"] > 1e6
+    assert not any("_created" in name for name in shown)
+
+
+def test_all_metrics_of_the_documentation_are_there() -> None:
+    telemetry = Telemetry()
+    telemetry.transport_rejected["size",].inc()
+    telemetry.integrity_failures["p",].inc()
+    telemetry.provider_healthy["p"].set(0)
+    shown = telemetry.exposition().decode()
+    for name in (
+        "signatures_total",
+        "transport_rejected_total",
+        "integrity_failures_total",
+        "requests_total",
+    ):
+        assert f"# TYPE signerd_{name} counter" in shown
+    for name in ("in_flight", "audit_sequence", "audit_healthy", "provider_healthy", "snapshot_revision"):
+        assert f"# TYPE signerd_{name} gauge" in shown
+    for name in ("request_seconds", "audit_group_records"):
+        assert f"# TYPE signerd_{name} histogram" in shown
+
+
+def test_children_are_looked_up_once() -> None:
+    telemetry = Telemetry()
+    assert telemetry.requests["Sign", "ok", ""] is telemetry.requests["Sign", "ok", ""]
+    assert telemetry.request_seconds["Sign"] is telemetry.request_seconds["Sign"]
+    assert telemetry.provider_healthy["p"] is telemetry.provider_healthy["p"]
+
+
+def test_two_of_them_do_not_share_figures() -> None:
+    assert values(worked(1, 1)) != values(Telemetry().exposition())
+
+
+def test_workers_are_joined_counters_summed_and_gauges_kept_apart() -> None:
+    joined = values(join({0: worked(3, 2), 1: worked(4, 5)}))
+    assert joined["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 7
+    assert joined["signerd_request_seconds_bucket{le=0.0025,operation=Sign}"] == 7
+    assert joined["signerd_request_seconds_sum{operation=Sign}"] == pytest.approx(0.014)
+    assert joined["signerd_audit_group_records_count{}"] == 2
+    assert joined["signerd_in_flight{worker=0}"] == 2
+    assert joined["signerd_in_flight{worker=1}"] == 5
+    assert joined["signerd_provider_healthy{provider=local,worker=1}"] == 1
+    assert "signerd_in_flight{}" not in joined
+    assert joined["process_resident_memory_bytes{worker=0}"] > 1e6
+    assert "process_cpu_seconds_total{}" in joined
+
+
+def test_a_joined_exposition_names_each_family_once() -> None:
+    text = join({0: worked(1, 1), 1: worked(1, 1), 7: Telemetry().exposition()}).decode()
+    types = [line for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(types) == len(set(types))
+    assert "# TYPE signerd_requests_total counter" in types
+    assert "# HELP signerd_requests_total Requests answered." in text
+
+
+def test_a_series_that_one_worker_lacks() -> None:
+    joined = values(join({0: Telemetry().exposition(), 1: worked(2, 0)}))
+    assert joined["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 2
+
+
+def test_nothing_to_join() -> None:
+    assert join({}) == b""
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.text(max_size=5)), max_size=4))
+def test_a_sum_is_that_of_its_parts_whatever_the_labels(counts: list[tuple[int, str]]) -> None:
+    expositions = {}
+    for worker, (count, label) in enumerate(counts):
+        telemetry = Telemetry()
+        telemetry.transport_rejected[label,].inc(count)
+        expositions[worker] = telemetry.exposition()
+    joined = values(join(expositions))
+    total = sum(v for k, v in joined.items() if k.startswith("signerd_transport_rejected_total"))
+    assert total == sum(count for count, _ in counts)
