@@ -17,8 +17,8 @@ class Disk:
     """The real disk. Every method raises OSError."""
 
     def create(self, path: Path) -> int:
-        """Open a new, empty file for durable appending; one left over under that name is emptied."""
-        return os.open(path, APPEND | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        """Open a new file for durable appending."""
+        return os.open(path, APPEND | os.O_CREAT | os.O_EXCL, FILE_MODE)
 
     def open(self, path: Path) -> int:
         """Open an existing file for durable appending."""

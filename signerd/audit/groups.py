@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from signerd.audit.frames import frame
 from signerd.audit.segments import End
@@ -24,10 +25,13 @@ class Group:
         self.started = started
         self.waiters: list[asyncio.Future[None]] = []
 
-    def add(self, body: bytes, revision: int) -> None:
-        """Frame the next record."""
-        self.last += 1
-        self.data += frame(self.last, len(self.data), body)
+    def extend(self, bodies: Sequence[bytes], revision: int) -> None:
+        """Frame the next records, the highest state revision among them being `revision`."""
+        data, sequence = self.data, self.last
+        for body in bodies:
+            sequence += 1
+            data += frame(sequence, len(data), body)
+        self.last = sequence
         self.revision = max(self.revision, revision)
 
     def release(self) -> None:
@@ -37,10 +41,12 @@ class Group:
                 waiter.set_result(None)
 
 
-def pause(before: int, gather: float, age: float) -> float:
+def pause(before: int, gathered: int, gather: float, age: float) -> float:
     """How long to go on gathering, in seconds; 0 is the end of this turn of the loop.
 
-    `before`: requests in the group written last. Few means that nobody else comes while we wait; many, that every
-    write wakes the thread for more requests the longer it waits. `age`: since the group's first request.
+    `before`: requests in the group written last, a guess at how many will come. `gathered`: how many have come, the
+    first of them `age` seconds ago.
     """
-    return 0.0 if before <= FEW else max(0.0, gather - age)
+    if before <= FEW or gathered >= before:
+        return 0.0
+    return max(0.0, gather - age)

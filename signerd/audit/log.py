@@ -27,7 +27,7 @@ class Tuning:
 
     gather: float = 0.002
     group_bytes: int = 4 << 20
-    segment_bytes: int = 64 << 20
+    segment_bytes: int = 16 << 20
     probe: float = 0.25
 
 
@@ -61,6 +61,7 @@ class Log:
         self._gathered = Group(place.sequence + 1, 0.0)
         self._in_flight: Group | None = None
         self._before = 0
+        self._timer: asyncio.Handle | None = None
         self._turned_away = 0
         self._closing = False
         self._ended = self._loop.create_future()
@@ -79,16 +80,14 @@ class Log:
         group = self._gathered
         self._admit(group)
         first = group.last + 1
-        self._stamp(records, first)
-        bodies = [encode(record) for record in records]
-        for record, body in zip(records, bodies, strict=True):
-            group.add(body, record.revision)
+        bodies = self._encode(records, first)
+        group.extend(bodies, max([record.revision for record in records]))
         waiter = self._loop.create_future()
         group.waiters.append(waiter)
         if len(group.waiters) == 1:
             group.started = self._loop.time()
-            if self._in_flight is None:
-                self._schedule()
+        if self._in_flight is None and len(group.waiters) in (1, self._before):
+            self._schedule()
         return Ticket(first, waiter)
 
     def _admit(self, group: Group) -> None:
@@ -100,21 +99,26 @@ class Log:
         if len(group.data) >= self._tuning.group_bytes:
             raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
 
-    def _stamp(self, records: Sequence[Record], sequence: int) -> None:
-        now = self._clock.stamp(time.time_ns())
+    def _encode(self, records: Sequence[Record], sequence: int) -> list[bytes]:
+        now, shard = self._clock.stamp(time.time_ns()), self.shard
+        bodies = []
         for number, record in enumerate(records, sequence):
             record.sequence = number
-            record.shard = self.shard
+            record.shard = shard
             record.time = now
             record.v = FORMAT
+            bodies.append(encode(record))
+        return bodies
 
     def _schedule(self) -> None:
-        age = self._loop.time() - self._gathered.started
-        delay = 0.0 if self._closing else pause(self._before, self._tuning.gather, age)
-        if delay:
-            self._loop.call_later(delay, self._flush)
+        group, loop = self._gathered, self._loop
+        delay = pause(self._before, len(group.waiters), self._tuning.gather, loop.time() - group.started)
+        if self._timer is not None:
+            self._timer.cancel()
+        if delay and not self._closing:
+            self._timer = loop.call_later(delay, self._flush)
         else:
-            self._loop.call_soon(self._flush)
+            self._timer = loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         group = self._gathered

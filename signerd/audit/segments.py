@@ -102,6 +102,7 @@ class Segment:
 
     def _put_back(self) -> None:
         copy = self.path.with_suffix(".restored")
+        self._disk.remove(copy)
         fd = self._disk.create(copy)
         try:
             for start in range(0, self.length, 1 << 20):
@@ -121,10 +122,11 @@ class Segment:
 
 def create(directory: Path, header: Header, disk: Disk, room: int = ROOM) -> Segment:
     """Create a segment durably, or leave nothing. Raises OSError, also when there is no room for `room` bytes more."""
-    path = directory / name_of(header.number)
+    path, data = directory / name_of(header.number), pack(header)
+    if path.exists() and path.stat().st_size <= len(data):
+        disk.remove(path)  # left over from a try before this one: there is no room for a record in it
     fd = disk.create(path)
     try:
-        data = pack(header)
         disk.write(fd, data)
         disk.reserve(fd, len(data), room)
         disk.sync_directory(directory)

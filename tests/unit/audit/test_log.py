@@ -292,10 +292,10 @@ async def test_close_ends_also_while_the_disk_is_broken(tmp_path: Path, faulty: 
     await asyncio.wait_for(log.close(), 5)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_writer_that_dies_of_a_defect_stops_the_log(log: Log, faulty: FaultyDisk) -> None:
     faulty.defect = True
     error = await refused(log)
+    await log.close()
 
     assert "its writer ended" in error.message
     assert not log.healthy
@@ -313,9 +313,37 @@ async def test_a_directory_that_can_not_be_made_is_said(tmp_path: Path) -> None:
         await open_log(tmp_path / "file", "0", instance="i")
 
 
-def test_the_policy_waits_only_where_others_come_meanwhile() -> None:
-    assert pause(before=0, gather=0.002, age=0) == 0
-    assert pause(before=2, gather=0.002, age=0) == 0
-    assert pause(before=3, gather=0.002, age=0) == 0.002
-    assert pause(before=64, gather=0.002, age=0.0005) == pytest.approx(0.0015)
-    assert pause(before=64, gather=0.002, age=1) == 0
+@pytest.mark.parametrize(
+    ("before", "gathered", "age", "wait"),
+    [(0, 1, 0, 0), (2, 1, 0, 0), (3, 1, 0, 0.002), (64, 63, 0.0005, 0.0015), (64, 64, 0, 0), (64, 1, 1, 0)],
+)
+def test_the_policy_waits_only_for_those_who_are_likely_to_come(
+    before: int, gathered: int, age: float, wait: float
+) -> None:
+    assert pause(before, gathered, 0.002, age) == pytest.approx(wait)
+
+
+async def test_a_next_segment_that_somebody_else_filled_is_never_emptied(
+    log: Log, faulty: FaultyDisk, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "0" / "00000002.log"
+    foreign.write_bytes(b"x" * 5000)
+    faulty.fault = errno.EIO
+    await refused(log)
+    faulty.fault = None
+    await asyncio.sleep(0.1)
+
+    assert not log.healthy
+    assert foreign.read_bytes() == b"x" * 5000
+
+
+async def test_what_a_failed_try_left_over_does_not_hinder_the_next(
+    log: Log, faulty: FaultyDisk, tmp_path: Path
+) -> None:
+    (tmp_path / "0" / "00000002.log").write_bytes(b"SGNDLOG1")
+    faulty.fault = errno.EIO
+    await refused(log)
+    faulty.fault = None
+    await until(lambda: log.healthy and log.sequence == 1)
+
+    assert check(tmp_path / "0") == 1

@@ -22,7 +22,7 @@ def records(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Record]:
     numbers = st.integers(-(2**53) + 1, 2**53 - 1)
     fields = dict.fromkeys(TEXTS, texts) | dict.fromkeys(NUMBERS, numbers)
     required = {name: fields.pop(name) for name in ("operation", "outcome")}
-    return st.fixed_dictionaries(required, optional=fields).map(lambda chosen: Record(**chosen))
+    return st.fixed_dictionaries(required, optional=fields).map(lambda chosen: Record(**chosen))  # type: ignore[arg-type]
 
 
 @given(records(any_text))
