@@ -1,6 +1,6 @@
 """The channel between the parent process and a worker: the parent asks for readiness and metrics.
 
-A question is one line, an answer its length in decimal, a newline and the bytes.
+A question is a line `NUMBER WHAT`, an answer a line `NUMBER LENGTH` and so many bytes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ async def serve_control(fd: int, exposition: Callable[[], bytes], readiness: Cal
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=fd), limit=_MAX_LINE)
     try:
         while line := await reader.readline():
-            answer = exposition() if line.strip() == METRICS else readiness().encode()
-            writer.write(b"%d\n%b" % (len(answer), answer))
+            number, _, what = line.strip().partition(b" ")
+            answer = exposition() if what == METRICS else readiness().encode()
+            writer.write(b"%b %d\n%b" % (number, len(answer), answer))
             await writer.drain()
     except (OSError, ValueError):
         return
@@ -38,44 +39,61 @@ async def serve_control(fd: int, exposition: Callable[[], bytes], readiness: Cal
 
 
 class Channel:
-    """The parent's side: one question at a time."""
+    """The parent's side. A question that is given up leaves the channel as it was: its answer is dropped."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
-        self._lock = asyncio.Lock()
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._broken = False
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
 
     async def ask(self, question: bytes, seconds: float = 2.0) -> bytes:
         """The worker's answer; raises ChannelBroken."""
+        self._number += 1
+        number = self._number
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(seconds), self._lock:
-                return await self._ask(question)
-        except (TimeoutError, OSError, EOFError, ValueError) as error:
+            async with asyncio.timeout(seconds):
+                writer = await self._opened()
+                writer.write(b"%d %b\n" % (number, question))
+                await writer.drain()
+                return await answer
+        except (TimeoutError, OSError) as error:
             raise ChannelBroken(str(error) or "no answer in time") from None
+        finally:
+            del self._waiting[number]
 
-    async def _ask(self, question: bytes) -> bytes:
-        if self._broken:
-            raise ChannelBroken("an answer is missing")
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(sock=self._end)
-        reader, writer = self._streams
-        # Cut short, the next answer would be taken for this question's.
-        self._broken = True
-        writer.write(question + b"\n")
-        await writer.drain()
-        size = int(await reader.readuntil(b"\n"))
-        if size > _MAX_ANSWER:
-            raise ValueError("the answer is too long")
-        answer = await reader.readexactly(size)
-        self._broken = False
-        return answer
+    async def _opened(self) -> asyncio.StreamWriter:
+        if self._writer is None:
+            reader, self._writer = await asyncio.open_connection(sock=self._end)
+            self._reading = asyncio.create_task(self._read(reader), name="channel")
+        if self._reading is not None and self._reading.done():
+            raise ChannelBroken("the worker has hung up")
+        return self._writer
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Hand answers to those who wait, until the worker is gone or makes no sense."""
+        with contextlib.suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+            while True:
+                number, size = map(int, (await reader.readuntil(b"\n")).split())
+                if size > _MAX_ANSWER:
+                    break
+                answer = await reader.readexactly(size)
+                waiting = self._waiting.get(number)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ChannelBroken("the worker has hung up"))
 
     async def close(self) -> None:
         """Hang up."""
-        if self._streams is None:
+        if self._reading is not None:
+            self._reading.cancel()
+        if self._writer is None:
             self._end.close()
             return
-        self._streams[1].close()
+        self._writer.close()
         with contextlib.suppress(OSError):
-            await self._streams[1].wait_closed()
+            await self._writer.wait_closed()

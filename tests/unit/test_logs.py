@@ -24,7 +24,7 @@ def restored() -> Iterator[None]:
 
 
 def lines(out: io.StringIO) -> list[dict[str, object]]:
-    return [json.loads(line) for line in out.getvalue().splitlines()]
+    return [json.loads(line) for line in out.getvalue().split("\n") if line]
 
 
 def test_events_are_lines_of_json() -> None:
