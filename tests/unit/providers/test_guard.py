@@ -1,0 +1,254 @@
+"""The guard: what a provider does wrong stops there."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from signerd.core.algorithms import DEFAULT, Algorithm, algorithm_named
+from signerd.core.inputs import Message, SigningInput, prepare
+from signerd.core.private_keys import PrivateKey, generate, to_pkcs8
+from signerd.core.public_keys import spki
+from signerd.core.signatures import signer
+from signerd.errors import Reason, SignerdError
+from signerd.providers.base import Change, Health, Material, Order
+from signerd.providers.guard import Guarded, Limits, PinnedVersion, VerifyAfterSign, pinned_version
+
+GIVEN = prepare(DEFAULT, Message(b"some bytes"))
+URI = "fake:k/1"
+
+
+class FakeProvider:
+    """Signs with `key`; a test replaces what it wants to go wrong."""
+
+    def __init__(self, in_process: bool = False) -> None:
+        self.in_process = in_process
+        self.key: PrivateKey = generate(DEFAULT)
+        self.signatures: Callable[[SigningInput], Awaitable[bytes]] | None = None
+        self.told: bytes | None = None
+        self.calls = 0
+
+    def health(self) -> Health:
+        return Health(healthy=True, detail="fine")
+
+    async def create(self, order: Order) -> Material:
+        return Material(URI, await self.public_key(URI))
+
+    async def public_key(self, uri: str) -> bytes:
+        return self.told or spki(self.key.public_key())
+
+    async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
+        self.calls += 1
+        if self.signatures is not None:
+            return await self.signatures(given)
+        return signer(self.key, algorithm)(given)
+
+    async def owned(self) -> list[Material]:
+        return [Material(URI, await self.public_key(URI))]
+
+    async def change(self, uri: str, change: Change) -> None:
+        """Do nothing."""
+
+
+class Subject:
+    def __init__(
+        self, in_process: bool, mode: VerifyAfterSign = VerifyAfterSign.SAMPLED, limits: Limits | None = None
+    ) -> None:
+        self.provider = FakeProvider(in_process)
+        self.violations: list[str] = []
+        self.guarded = Guarded(
+            "p",
+            "fake",
+            self.provider,
+            verify_after_sign=mode,
+            limits=limits,
+            on_integrity_failure=self.violations.append,
+        )
+        self.version = pinned_version(URI, DEFAULT, spki(self.provider.key.public_key()))
+
+    async def failure(self, call: Awaitable[object] | None = None) -> SignerdError:
+        with pytest.raises(SignerdError) as caught:
+            await (call or self.guarded.sign(self.version, GIVEN))
+        return caught.value
+
+
+BOTH = pytest.mark.parametrize("in_process", [True, False])
+
+
+async def wrong(given: SigningInput) -> bytes:
+    return signer(generate(DEFAULT), DEFAULT)(given)
+
+
+async def nothing(given: SigningInput) -> bytes:
+    return b""
+
+
+async def raising(given: SigningInput) -> bytes:
+    raise RuntimeError("token s.hunter2 refused")
+
+
+async def refusing(given: SigningInput) -> bytes:
+    raise SignerdError(Reason.PROVIDER_UNAVAILABLE, "sealed", retry_after=1.0)
+
+
+@BOTH
+async def test_good_signatures_pass(in_process: bool) -> None:
+    subject = Subject(in_process)
+    for _ in range(3):
+        subject.version.verify(GIVEN, await subject.guarded.sign(subject.version, GIVEN))
+    assert subject.guarded.name == "p"
+    assert subject.guarded.type == "fake"
+    assert subject.guarded.health().detail == "fine"
+
+
+@BOTH
+@pytest.mark.parametrize("answer", [wrong, nothing])
+async def test_a_wrong_signature_is_not_released(
+    in_process: bool, answer: Callable[[SigningInput], Awaitable[bytes]]
+) -> None:
+    subject = Subject(in_process)
+    subject.provider.signatures = answer
+    for count in (1, 2):
+        error = await subject.failure()
+        assert error.reason is Reason.PROVIDER_INTEGRITY
+        assert subject.violations == ["p"] * count
+
+
+async def test_every_signature_from_outside_is_verified() -> None:
+    subject = Subject(in_process=False)
+    for _ in range(3):
+        await subject.guarded.sign(subject.version, GIVEN)
+    subject.provider.signatures = wrong
+    assert (await subject.failure()).reason is Reason.PROVIDER_INTEGRITY
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(VerifyAfterSign.SAMPLED, 3), (VerifyAfterSign.ALWAYS, 513)])
+async def test_signatures_of_in_process_keys_are_verified_by_sample_or_all(
+    mode: VerifyAfterSign, expected: int
+) -> None:
+    subject = Subject(True, mode)
+    signature = await subject.guarded.sign(subject.version, GIVEN)
+    verified = []
+    version = PinnedVersion("fake:k/2", DEFAULT, lambda given, signature: verified.append(signature))
+
+    async def same(given: SigningInput) -> bytes:
+        return signature
+
+    subject.provider.signatures = same
+    for _ in range(513):
+        await subject.guarded.sign(version, GIVEN)
+    assert len(verified) == expected
+
+
+async def test_an_empty_signature_is_caught_between_samples() -> None:
+    subject = Subject(in_process=True)
+    await subject.guarded.sign(subject.version, GIVEN)
+    subject.provider.signatures = nothing
+    assert (await subject.failure()).reason is Reason.PROVIDER_INTEGRITY
+
+
+@BOTH
+async def test_foreign_exceptions_are_told_by_class_only(
+    in_process: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = Subject(in_process)
+    subject.provider.signatures = raising
+    with caplog.at_level(logging.DEBUG):
+        error = await subject.failure()
+    assert error.reason is Reason.PROVIDER_UNAVAILABLE
+    assert "RuntimeError" in error.message
+    assert "RuntimeError" in caplog.text
+    assert "hunter2" not in caplog.text + repr(error)
+    assert error.__suppress_context__
+
+
+@BOTH
+async def test_errors_of_our_own_pass_unchanged(in_process: bool) -> None:
+    subject = Subject(in_process)
+    subject.provider.signatures = refusing
+    error = await subject.failure()
+    assert (error.reason, error.message, error.retry_after) == (Reason.PROVIDER_UNAVAILABLE, "sealed", 1.0)
+    assert not subject.violations
+
+
+async def test_a_provider_that_hangs_is_given_up() -> None:
+    subject = Subject(in_process=False, limits=Limits(call=0.01))
+    subject.provider.signatures = lambda given: asyncio.Event().wait()  # type: ignore[assignment,return-value]
+    assert (await subject.failure()).reason is Reason.PROVIDER_TIMEOUT
+
+
+async def test_only_so_many_calls_go_out_at_once() -> None:
+    subject = Subject(in_process=False, limits=Limits(concurrent=3))
+    signature = await subject.guarded.sign(subject.version, GIVEN)
+    under_way, most = 0, 0
+
+    async def slow(given: SigningInput) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return signature
+
+    subject.provider.signatures = slow
+    await asyncio.gather(*(subject.guarded.sign(subject.version, GIVEN) for _ in range(20)))
+    assert most == 3
+
+
+async def test_a_caller_who_leaves_is_not_an_error_of_the_provider() -> None:
+    subject = Subject(in_process=False)
+    subject.provider.signatures = lambda given: asyncio.Event().wait()  # type: ignore[assignment,return-value]
+    task = asyncio.create_task(subject.guarded.sign(subject.version, GIVEN))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@BOTH
+async def test_new_material_proves_itself(in_process: bool) -> None:
+    subject = Subject(in_process)
+    material = await subject.guarded.create(Order("k", 1, DEFAULT, "t"))
+    assert material.uri == URI
+    assert subject.provider.calls == 1
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["other algorithm", "no key", "signs wrongly", "not the imported one"])
+async def test_new_material_that_is_not_as_ordered_is_refused(in_process: bool, fault: str) -> None:
+    subject = Subject(in_process)
+    order = Order("k", 1, DEFAULT, "t")
+    if fault == "other algorithm":
+        subject.provider.told = spki(generate(algorithm_named("ed25519")).public_key())
+    elif fault == "no key":
+        subject.provider.told = b"junk"
+    elif fault == "signs wrongly":
+        subject.provider.signatures = wrong
+    else:
+        order = Order("k", 1, DEFAULT, "t", to_pkcs8(generate(DEFAULT)))
+    error = await subject.failure(subject.guarded.create(order))
+    assert error.reason is Reason.PROVIDER_INTEGRITY
+    assert subject.violations == ["p"]
+
+
+async def test_the_public_key_is_compared_with_the_pinned_one() -> None:
+    subject = Subject(in_process=False)
+    pinned = spki(subject.provider.key.public_key())
+    await subject.guarded.compare_public_key(URI, pinned)
+    subject.provider.told = spki(generate(DEFAULT).public_key())
+    error = await subject.failure(subject.guarded.compare_public_key(URI, pinned))
+    assert error.reason is Reason.PROVIDER_INTEGRITY
+
+
+async def test_the_rest_goes_through() -> None:
+    subject = Subject(in_process=False)
+    assert [one.uri for one in await subject.guarded.owned()] == [URI]
+    await subject.guarded.change(URI, Change.DESTROY)
+    assert await subject.guarded.public_key(URI) == spki(subject.provider.key.public_key())
+
+
+def test_a_public_key_of_another_algorithm_is_not_pinned() -> None:
+    with pytest.raises(SignerdError) as caught:
+        pinned_version(URI, DEFAULT, spki(generate(algorithm_named("ed25519")).public_key()))
+    assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
