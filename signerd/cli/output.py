@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
 
+UNBOUNDED = 10_000  # columns; a table for a pipe is never wrapped
+
 
 def shows_table(ctx: click.Context) -> bool:
     """Whether people read the result."""
@@ -47,8 +49,12 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else 10_000
-    Console(file=sys.stdout, width=width, highlight=False).print(table, soft_wrap=False)
+    width = None if sys.stdout.isatty() else UNBOUNDED
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def write_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -42,7 +42,7 @@ def _facts(answer: GetStatusResponse) -> list[tuple[str, str]]:
         ("version", answer.version),
         ("serving", "yes" if answer.serving else "no"),
         ("started", time_text(answer.start_time)),
-        ("worker", f"{answer.worker} of {answer.workers}"),
+        ("worker", f"{answer.worker} ({answer.workers} in all)"),
         ("revision", str(answer.revision)),
         ("keys", str(answer.keys)),
         ("caller", answer.caller),

@@ -136,7 +136,7 @@ def verify_envelope(client: Client, wanted: Wanted) -> VerifyResponse:
             return answer
     raise SignerdError(
         Reason.SIGNATURE_MISMATCH,
-        f"none of the envelope's {len(envelope.signatures)} signatures verifies with key {key!r}",
+        f"no signature of the envelope verifies with key {key!r} ({len(envelope.signatures)} tried)",
         field="envelope.signatures",
     )
 
