@@ -42,6 +42,8 @@ Location = SqliteLocation | PostgresLocation
 
 def parse_location(url: str, password: Callable[[], str] | None = None) -> Location:
     """Parse `sqlite:////ABSOLUTE/PATH` or `postgresql://USER@HOST/DATABASE`; raises CONFIG_INVALID."""
+    if not url.isprintable():
+        raise _invalid("the state URL has control characters; percent-encode them")
     if url.startswith(SQLITE):
         return _sqlite(url.removeprefix(SQLITE))
     if url.startswith(POSTGRESQL):
@@ -54,7 +56,7 @@ def parse_location(url: str, password: Callable[[], str] | None = None) -> Locat
 
 
 def _sqlite(path: str) -> SqliteLocation:
-    if not path.startswith("/") or any(mark in path for mark in "?#\0"):
+    if not path.startswith("/") or any(mark in path for mark in "?#"):
         raise _invalid(
             f"{SQLITE}{path} needs an absolute path without `?` and `#`: {SQLITE}/var/lib/signerd/state.db"
         )

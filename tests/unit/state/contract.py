@@ -257,6 +257,14 @@ class TamperingContract:
         with refused(Reason.STATE_TAMPERED):
             await reopened(database)
 
+    async def test_a_version_without_a_key_is_refused(
+        self, store: Store, database: Database, intruder: Intruder
+    ) -> None:
+        added = {"key_name": "ghost", "number": 1, "state": "active", "uri": "u", "created": 1}
+        await intruder.run(lambda c: c.execute(VERSIONS.insert().values(public_key=b"p", **added)))
+        with refused(Reason.STATE_TAMPERED, "ghost"):
+            await reopened(database)
+
     async def test_a_key_of_another_installation_is_refused(
         self, store: Store, database: Database, intruder: Intruder
     ) -> None:
