@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter as tally
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -119,10 +122,15 @@ class Telemetry:
             Gauge("signerd_provider_healthy", "1 if the provider can be used.", ("provider",), registry=own)
         )
 
-    def request(self, operation: str, outcome: str, reason: str, nanoseconds: int) -> None:
-        """Count an answered request and its time; `reason` is empty where nothing went wrong."""
-        self.requests[operation, outcome, reason].inc()
-        self.request_seconds[operation].observe(nanoseconds * 1e-9)
+    def count_requests(self, ended: Iterable[tuple[str, str, str]]) -> None:
+        """Count requests by operation, outcome and reason, which is empty where nothing went wrong."""
+        for labels, number in tally(ended).items():
+            self.requests[labels].inc(number)
+
+    def count_signatures(self, made: Iterable[tuple[str, str]]) -> None:
+        """Count signatures by provider and algorithm."""
+        for labels, number in tally(made).items():
+            self.signatures[labels].inc(number)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

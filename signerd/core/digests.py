@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+
+import msgspec
 
 from signerd.errors import Reason, SignerdError
 
 
-class Hash(Enum):
+class Hash(StrEnum):
     """A hash algorithm; the value is its name in hashlib and in OCI digests (`sha256:…`)."""
 
     SHA256 = "sha256"
@@ -29,8 +30,7 @@ class Hash(Enum):
 SIZES = {Hash.SHA256: 32, Hash.SHA384: 48, Hash.SHA512: 64}
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(msgspec.Struct, frozen=True, gc=False):
     """A hash and its bytes; never of the wrong length."""
 
     hash: Hash
@@ -45,7 +45,7 @@ class Digest:
             )
 
     def __str__(self) -> str:
-        return f"{self.hash.value}:{self.value.hex()}"
+        return f"{self.hash}:{self.value.hex()}"
 
 
 def hash_named(name: str) -> Hash:
@@ -54,7 +54,9 @@ def hash_named(name: str) -> Hash:
         return Hash(name.lower())
     except ValueError:
         raise SignerdError(
-            Reason.HASH_UNKNOWN, f"unknown hash {name[:32]!r}; use sha256, sha384 or sha512", field="digest.hash"
+            Reason.HASH_UNKNOWN,
+            f"unknown hash {name[:32]!r}; use sha256, sha384 or sha512",
+            field="digest.hash",
         ) from None
 
 

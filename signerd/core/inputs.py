@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from signerd.core.algorithms import Algorithm, Family
 from signerd.core.digests import Digest
@@ -11,15 +11,13 @@ from signerd.errors import Reason, SignerdError
 MU_SIZE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """The bytes themselves: the algorithm hashes them, or takes them whole."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mu:
+class Mu(msgspec.Struct, frozen=True, gc=False):
     """External mu of ML-DSA (FIPS 204, section 6.2), 64 bytes."""
 
     value: bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from signerd.attestation.envelopes import PAE_PREFIX, pae, parse_pae
 from signerd.core.digests import Digest, Hash
@@ -11,8 +11,7 @@ from signerd.engine.requests import Dsse, GivenInput
 from signerd.errors import Reason, SignerdError
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What is signed, and what is known of it: the payload is None where the daemon sees no more than a digest."""
 
     signing: SigningInput

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
 
+import msgspec
 import structlog
 
 from signerd.audit.log import Log, Ticket
@@ -24,8 +25,7 @@ from signerd.telemetry import Telemetry
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """What is known of a request so far; filled in as it goes, written whatever happens.
 
     `sequence` is the place of its record in the log, known once that is appended.
@@ -86,31 +86,28 @@ class Recorder:
         await ticket.durable
 
     def append(self, records: Sequence[Record]) -> Ticket:
-        """Append the records of one request; raises AUDIT_UNAVAILABLE or OVERLOADED."""
+        """Append and count the records of one request; raises AUDIT_UNAVAILABLE or OVERLOADED."""
+        self.telemetry.count_requests((one.operation, one.outcome, one.reason) for one in records)
         return self.log.append_all(records)
 
     def record(self, caller: Caller, facts: Facts, error: SignerdError | None, started: int) -> Record:
         """The record of an outcome; `started` is perf_counter_ns at the beginning."""
-        duration = perf_counter_ns() - started
-        outcome = "ok" if error is None else "refused" if error.refused else "failed"
-        reason = error.reason.name if error else ""
-        self.telemetry.request(facts.operation, outcome, reason, duration)
         by = facts.by
         return Record(
             algorithm=by.algorithm.name if by else "",
             caller=caller.subject,
             detail=facts.detail or (error.message if error else ""),
             digest=described(facts.signed) if facts.signed is not None else "",
-            duration_us=duration // 1000,
+            duration_us=(perf_counter_ns() - started) // 1000,
             key=by.key.name if by else facts.key,
             key_id=by.key_id if by else "",
             listener=caller.listener,
             operation=facts.operation,
-            outcome=outcome,
+            outcome="ok" if error is None else "refused" if error.refused else "failed",
             payload_type=facts.payload_type,
             peer=caller.peer,
             proof=caller.proof,
-            reason=reason,
+            reason=error.reason.name if error else "",
             request_id=facts.request_id or secrets.token_hex(16),
             revision=self.revision(),
             signature_sha256=hashlib.sha256(facts.signature).hexdigest() if facts.signature else "",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from signerd.core.digests import Digest
 from signerd.core.inputs import Message, Mu
 from signerd.core.keys import Purpose
@@ -12,8 +14,7 @@ from signerd.engine.keyring import SigningVersion
 from signerd.errors import SignerdError
 
 
-@dataclass(frozen=True, slots=True)
-class Dsse:
+class Dsse(msgspec.Struct, frozen=True, gc=False):
     """Payload and type of a DSSE envelope."""
 
     payload_type: str
@@ -25,8 +26,7 @@ ReadInput = Callable[[], GivenInput | None]
 """Gives the input, None where there is none. Called by the engine, so that what it refuses is on record."""
 
 
-@dataclass(slots=True)
-class SignCall:
+class SignCall(msgspec.Struct):
     """One signature asked for; `checksum` is the CRC32C that the input must have."""
 
     key: str
@@ -39,8 +39,7 @@ class SignCall:
     checksum: int | None = None
 
 
-@dataclass(slots=True)
-class Signed:
+class Signed(msgspec.Struct):
     """A signature whose record is durable, at `sequence` of this worker's log: it may be released."""
 
     signature: bytes
@@ -48,16 +47,14 @@ class Signed:
     sequence: int
 
 
-@dataclass(slots=True)
-class Unsigned:
+class Unsigned(msgspec.Struct):
     """No signature, and why; on record too."""
 
     error: SignerdError
     sequence: int
 
 
-@dataclass(slots=True)
-class VerifyCall:
+class VerifyCall(msgspec.Struct):
     """One signature to verify; version 0 tries every one that verifies, `p1363` reads ECDSA as r||s."""
 
     key: str
@@ -70,8 +67,7 @@ class VerifyCall:
     min_revision: int = 0
 
 
-@dataclass(slots=True)
-class StreamCall:
+class StreamCall(msgspec.Struct):
     """The header of a stream to sign; `length` in bytes."""
 
     key: str
@@ -85,8 +81,7 @@ class StreamCall:
     checksum: int | None = None
 
 
-@dataclass(slots=True)
-class ReadCall:
+class ReadCall(msgspec.Struct):
     """A request that names at most a key and changes nothing."""
 
     key: str = ""

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 
+import msgspec
+
+from signerd.audit.log import Ticket
 from signerd.audit.records import Record
 from signerd.authz.identity import Caller
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.names import check_request_id, check_traceparent
 from signerd.engine.checksums import check_checksum
 from signerd.engine.keyring import Keyring, SigningVersion
-from signerd.engine.payloads import Decoded, decode, raw
+from signerd.engine.payloads import decode, raw
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import SignCall, Signed, Unsigned
 from signerd.errors import Reason, SignerdError
@@ -28,8 +31,7 @@ SLICE = 128
 """Inline signatures after which a batch lets other requests have their turn."""
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """The outcome of one input, and its record, which is not in the log yet."""
 
     facts: Facts
@@ -55,7 +57,7 @@ class Signer:
     async def sign(self, caller: Caller, call: SignCall) -> Signed:
         """Sign one input; returns after its audit record is durable."""
         attempt = await self._attempt(caller, call)
-        ticket = self.recorder.append((attempt.record,))
+        ticket = self._append((attempt,))
         await ticket.durable
         outcome = attempt.outcome(ticket.sequence)
         if isinstance(outcome, Unsigned):
@@ -70,11 +72,19 @@ class Signer:
             await self._attempt_all(caller, calls, attempts)
         except BaseException:
             if attempts:
-                self.recorder.append([attempt.record for attempt in attempts])
+                self._append(attempts)
             raise
-        ticket = self.recorder.append([attempt.record for attempt in attempts])
+        ticket = self._append(attempts)
         await ticket.durable
         return [attempt.outcome(sequence) for sequence, attempt in enumerate(attempts, ticket.sequence)]
+
+    def _append(self, attempts: Sequence[Attempt]) -> Ticket:
+        self.recorder.telemetry.count_signatures(
+            (one.facts.by.provider.name, one.facts.by.algorithm.name)
+            for one in attempts
+            if one.facts.by is not None and one.facts.signature
+        )
+        return self.recorder.append([one.record for one in attempts])
 
     async def _attempt_all(self, caller: Caller, calls: Sequence[SignCall], attempts: list[Attempt]) -> None:
         """Attempt all in their order; those that have to wait for something do so side by side."""
@@ -125,16 +135,15 @@ class Signer:
         facts.payload_type = decoded.payload_type
         if call.checksum is not None:
             check_checksum(raw(given_input), call.checksum)
-        facts.signed = given = await prepared(by, decoded)
+        facts.signed = given = await prepared(by, decoded.signing)
         if call.validate_only:
             facts.operation = "validate"
             return b""
         return await by.provider.sign(by.pinned, given)
 
 
-async def prepared(by: SigningVersion, decoded: Decoded) -> SigningInput:
+async def prepared(by: SigningVersion, signing: SigningInput) -> SigningInput:
     """The input in the form that the algorithm signs; long messages are hashed off the loop."""
-    signing = decoded.signing
     if isinstance(signing, Message) and len(signing.data) > INLINE_BYTES:
         return await asyncio.to_thread(prepare, by.algorithm, signing)
     return prepare(by.algorithm, signing)

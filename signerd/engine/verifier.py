@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
+from signerd.core.inputs import SigningInput
 from signerd.core.names import check_request_id, check_traceparent
 from signerd.core.signatures import p1363_to_der
 from signerd.engine.keyring import Keyring, SigningVersion
-from signerd.engine.payloads import Decoded, decode
+from signerd.engine.payloads import decode
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import VerifyCall
 from signerd.engine.signer import prepared
@@ -50,9 +51,9 @@ class Verifier:
         facts.payload_type = decoded.payload_type
         algorithm = candidates[0].algorithm
         signature = p1363_to_der(call.signature, algorithm) if call.p1363 else call.signature
-        facts.signed = await prepared(candidates[0], decoded)
+        facts.signed = await prepared(candidates[0], decoded.signing)
         for by in candidates:
-            if await _verifies(by, decoded, signature):
+            if _verifies(by, facts.signed, signature):
                 return by
         raise SignerdError(
             Reason.SIGNATURE_MISMATCH,
@@ -61,9 +62,9 @@ class Verifier:
         )
 
 
-async def _verifies(by: SigningVersion, decoded: Decoded, signature: bytes) -> bool:
+def _verifies(by: SigningVersion, given: SigningInput, signature: bytes) -> bool:
     try:
-        by.pinned.verify(await prepared(by, decoded), signature)
+        by.pinned.verify(given, signature)
     except SignerdError as error:
         if error.reason is Reason.SIGNATURE_MISMATCH:
             return False

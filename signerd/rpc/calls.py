@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 from typing import Generic, NoReturn, TypeAlias, TypeVar
 
 import grpc
@@ -79,14 +79,18 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
     """The gRPC behaviour of a method, with raw bytes on both sides."""
     parse = method.request.FromString
     answer = method.answer
+    seconds = gate.recorder.telemetry.request_seconds[method.operation]
 
     async def behaviour(raw: bytes, context: Context) -> bytes:
         gate.enter()
+        started = perf_counter()
         caller = UNKNOWN
         try:
             caller = identify(context)
             gate.check(len(raw))
-            return await answer(caller, parse(raw))
+            answered = await answer(caller, parse(raw))
+            seconds.observe(perf_counter() - started)
+            return answered
         except DecodeError:
             malformed = SignerdError(Reason.REQUEST_MALFORMED, f"not a {method.request.DESCRIPTOR.full_name}")
             error = await gate.refuse(caller, method.operation, malformed)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, Mu
 from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.public_keys import key_id, load_public_key, ssh_fingerprint
 from signerd.engine.checksums import checksum
+from signerd.engine.keyring import SigningVersion
 from signerd.engine.requests import Dsse, GivenInput, SignCall, Signed, VerifyCall
 from signerd.errors import Reason, SignerdError
 from signerd.v1 import resources_pb2 as resources
@@ -82,18 +84,30 @@ def sign_call(request: pb.SignRequest) -> SignCall:
 
 def sign_response(signed: Signed, shard: str, with_checksum: bool) -> pb.SignResponse:
     """A signature on record, in the log of that shard."""
-    by = signed.by
-    response = pb.SignResponse(
-        signature=signed.signature,
+    response = pb.SignResponse()
+    fill_response(response, signed, shard, with_checksum)
+    return response
+
+
+def fill_response(response: pb.SignResponse, signed: Signed, shard: str, with_checksum: bool) -> None:
+    """As sign_response, into a message that is there already."""
+    response.CopyFrom(_constant_part(signed.by))
+    response.signature = signed.signature
+    response.audit.shard = shard
+    response.audit.sequence = signed.sequence
+    if with_checksum:
+        response.signature_crc32c = checksum(signed.signature)
+
+
+@lru_cache(maxsize=4096)
+def _constant_part(by: SigningVersion) -> pb.SignResponse:
+    """What all signatures of a version have in common; copying it is cheaper than filling it in."""
+    return pb.SignResponse(
         key_version=by.name,
         algorithm=by.algorithm.name,
         key_id=by.key_id,
         ssh_fingerprint=by.ssh_fingerprint,
-        audit=position(shard, signed.sequence),
     )
-    if with_checksum:
-        response.signature_crc32c = checksum(signed.signature)
-    return response
 
 
 def verify_call(request: pb.VerifyRequest) -> VerifyCall:

@@ -14,12 +14,19 @@ from signerd.core.names import check_request_id, check_traceparent
 from signerd.core.public_keys import pem
 from signerd.engine.directory import Directory
 from signerd.engine.keyring import SigningVersion
-from signerd.engine.requests import ReadCall, SignCall, Signed, StreamCall, Unsigned
+from signerd.engine.requests import ReadCall, SignCall, StreamCall, Unsigned
 from signerd.engine.signer import Signer
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.errors import Reason, SignerdError
-from signerd.rpc.messages import STATE_NUMBERS, position, sign_call, sign_response, verify_call
+from signerd.rpc.messages import (
+    STATE_NUMBERS,
+    fill_response,
+    position,
+    sign_call,
+    sign_response,
+    verify_call,
+)
 from signerd.rpc.status import to_status
 from signerd.v1 import signer_pb2 as pb
 
@@ -45,14 +52,13 @@ class SigningMethods:
         check_traceparent(request.traceparent)
         calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
         outcomes = await self.signer.sign_batch(caller, calls)
-        results = [self._result(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
-        return pb.BatchSignResponse(results=results).SerializeToString()
-
-    def _result(self, call: SignCall, outcome: Signed | Unsigned) -> pb.BatchSignResult:
-        if isinstance(outcome, Unsigned):
-            return pb.BatchSignResult(error=to_status(outcome.error, call.request_id))
-        with_checksum = call.checksum is not None
-        return pb.BatchSignResult(response=sign_response(outcome, self.shard, with_checksum))
+        response = pb.BatchSignResponse()
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if isinstance(outcome, Unsigned):
+                response.results.add(error=to_status(outcome.error, call.request_id))
+            else:
+                fill_response(response.results.add().response, outcome, self.shard, call.checksum is not None)
+        return response.SerializeToString()
 
     async def sign_stream(self, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
         """Sign a stream."""
