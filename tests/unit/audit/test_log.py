@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -119,6 +120,7 @@ async def test_after_a_failure_the_log_goes_on_by_itself_without_a_gap(
     log: Log, faulty: FaultyDisk, tmp_path: Path, health: Health, partial: int, stuck: bool
 ) -> None:
     await log.append(make_record(key="before")).durable
+    durable = log.end
     faulty.fault, faulty.partial, faulty.stuck = errno.ENOSPC, partial, stuck
     failed = await refused(log)
     refusals = [await refused(log), await refused(log)]
@@ -139,6 +141,8 @@ async def test_after_a_failure_the_log_goes_on_by_itself_without_a_gap(
     ]
     assert str(stored(tmp_path, 2)[1]["detail"]).startswith("3 requests turned away; ")
     assert [healthy for healthy, _ in health] == [False, True]
+    length = segments_in(tmp_path / "0")[0].stat().st_size
+    assert length == durable.length + (partial if stuck else 0)
     assert check(tmp_path / "0") == 3
 
 
@@ -292,7 +296,10 @@ async def test_close_ends_also_while_the_disk_is_broken(tmp_path: Path, faulty: 
     await asyncio.wait_for(log.close(), 5)
 
 
-async def test_a_writer_that_dies_of_a_defect_stops_the_log(log: Log, faulty: FaultyDisk) -> None:
+async def test_a_writer_that_dies_of_a_defect_stops_the_log(
+    log: Log, faulty: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
     faulty.defect = True
     error = await refused(log)
     await log.close()
