@@ -25,7 +25,7 @@ SPEC = (
 SIGNATURES = st.builds(EnvelopeSignature, st.binary(min_size=1, max_size=80), st.text(max_size=20))
 ENVELOPES = st.builds(
     Envelope,
-    st.from_regex(r"\A[\x21-\x7e]{1,40}\Z"),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40),
     st.binary(max_size=200),
     st.lists(SIGNATURES, min_size=1, max_size=4).map(tuple),
 )

@@ -92,7 +92,7 @@ def test_other_parameters_are_refused_before_any_work(changes: dict[str, object]
     assert reason_of(rebuilt(label, **changes)) is Reason.PRIVATE_KEY_INVALID
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -173,6 +173,7 @@ async def test_unlocking_is_joined_and_one_at_a_time(
         assert busy.acquire(blocking=False), "two keys are being unlocked at once"
         try:
             calls.append(pem)
+            threading.Event().wait(0.01)  # long enough for another thread to come in
             return real(pem, password)
         finally:
             busy.release()
