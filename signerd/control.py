@@ -52,7 +52,8 @@ class Channel:
         """The worker's answer; raises ChannelBroken."""
         self._number += 1
         number = self._number
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             async with asyncio.timeout(seconds):
                 writer = await self._opened()

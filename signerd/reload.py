@@ -12,6 +12,7 @@ from signerd.config_changes import changes, reloaded
 from signerd.config_file import load
 from signerd.errors import SignerdError
 from signerd.logs import Threshold
+from signerd.process import notify
 
 
 class Reload:
@@ -25,6 +26,12 @@ class Reload:
 
     def __call__(self, old: Config) -> Config:
         """The old configuration with whatever the file changes and can be changed now."""
+        notify("RELOADING=1")
+        config = self._reloaded(old)
+        notify("READY=1")
+        return config
+
+    def _reloaded(self, old: Config) -> Config:
         if self.source is None:
             self._log.info("nothing to reload: there is no config file")
             return old

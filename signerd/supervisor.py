@@ -122,12 +122,10 @@ class Supervisor:
         asyncio.get_running_loop().add_signal_handler(number, act)
 
     def _reload(self) -> None:
-        notify("RELOADING=1")
         self._config = self._plan.reload(self._config)
         for worker in self._workers.values():
             if worker.serving:
                 worker.tell(signal.SIGHUP)
-        notify("READY=1")
 
     async def _watch(self, worker: Worker) -> None:
         """Note when a worker serves; a reload that came before could not reach it."""
