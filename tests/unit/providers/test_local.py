@@ -151,9 +151,14 @@ async def test_a_password_that_cannot_be_read_is_said(directory: Path) -> None:
 
 
 async def test_the_password_is_asked_only_when_needed(directory: Path) -> None:
-    asked = []
+    asked: list[int] = []
+
+    def password() -> bytes:
+        asked.append(1)
+        return b"password"
+
     material = await made(opened(directory))
-    provider = LocalProvider(directory, lambda: asked.append(1) or b"password")  # type: ignore[func-returns-value]
+    provider = LocalProvider(directory, password)
     await provider.public_key(material.uri)
     await provider.owned()
     assert not asked
