@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from signerd.config import Config
 
-# Patterns of the paths that a running daemon takes over; `*` is one name.
-RELOADABLE = (
-    "log.level",
-    "limits.payload",
-    "limits.concurrent",
-    "limits.batch",
-    "drain",
-    "listeners.*.tls.cert",
-    "listeners.*.tls.key",
-    "listeners.*.tls.client_ca",
-)
+# The contents of TLS files are read again at any time; other paths for them need a restart.
+RELOADABLE = frozenset({"log.level", "limits.payload", "limits.concurrent", "drain"})
 
 
 class Changes(NamedTuple):
@@ -32,37 +22,20 @@ def changes(old: Config, new: Config) -> Changes:
     """Compare two configurations."""
     before, after = _flat(old), _flat(new)
     different = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    now = tuple(path for path in different if path in before and path in after and _takes(path))
+    now = tuple(path for path in different if path in RELOADABLE)
     return Changes(now, tuple(path for path in different if path not in now))
 
 
 def reloaded(old: Config, new: Config) -> Config:
     """The configuration that a running daemon works with after a reload: only what can be taken over is new."""
-    changed = {listener.name: listener.tls for listener in new.listeners}
-    listeners = tuple(
-        listener.model_copy(update={"tls": changed[listener.name]})
-        if listener.tls is not None and changed.get(listener.name) is not None
-        else listener
-        for listener in old.listeners
-    )
-    taken = {"payload": new.limits.payload, "concurrent": new.limits.concurrent, "batch": new.limits.batch}
+    taken = {"payload": new.limits.payload, "concurrent": new.limits.concurrent}
     return old.model_copy(
         update={
             "log": old.log.model_copy(update={"level": new.log.level}),
             "limits": old.limits.model_copy(update=taken),
             "drain": new.drain,
-            "listeners": listeners,
         }
     )
-
-
-def _takes(path: str) -> bool:
-    parts = path.split(".")
-    for pattern in RELOADABLE:
-        wanted = pattern.split(".")
-        if len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted)):
-            return True
-    return False
 
 
 def _flat(config: Config) -> dict[str, object]:

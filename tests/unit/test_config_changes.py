@@ -29,8 +29,6 @@ OLD = config()
         ({"drain__5s": "9s"}, "drain"),
         ({"payload__3MiB": "2MiB"}, "limits.payload"),
         ({"concurrent__1000": "10"}, "limits.concurrent"),
-        ({"cert__/etc/signerd/tls.crt": "/other"}, "listeners.cluster.tls.cert"),
-        ({"client_ca__/etc/signerd/ca.crt": "/other"}, "listeners.cluster.tls.client_ca"),
     ],
 )
 def test_what_a_running_daemon_takes_over(replaced: dict[str, str], path: str) -> None:
@@ -43,6 +41,8 @@ def test_what_a_running_daemon_takes_over(replaced: dict[str, str], path: str) -
     ("replaced", "path"),
     [
         ({"workers__1": "2"}, "workers"),
+        ({"cert__/etc/signerd/tls.crt": "/other"}, "listeners.cluster.tls.cert"),
+        ({"batch__1000": "10"}, "limits.batch"),
         ({"streams__1000": "10"}, "limits.streams"),
         ({"gather__2ms": "3ms"}, "audit.gather"),
         ({"tcp__0.0.0.0:8443": "0.0.0.0:8444"}, "listeners.cluster.tcp"),
