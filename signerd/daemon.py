@@ -351,10 +351,9 @@ def choose_password(
 
 def provider_options(config: ProviderConfig, password: PasswordSource | None) -> object:
     """The options dataclass of the provider's type; its module is imported by then."""
-    if isinstance(config, LocalProvider):
+    if isinstance(config, LocalProvider) and password is not None:
         from signerd.providers.local import LocalOptions
 
-        assert password is not None
         return LocalOptions(config.directory, password)
     from signerd.providers.memory import MemoryOptions
 
@@ -387,7 +386,7 @@ async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[
 
 
 def on_hangup(worker: Worker, reload: Reload) -> None:
-    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`, TLS files by themselves."""
+    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`."""
 
     def hangup() -> None:
         worker.config = config = reload(worker.config)

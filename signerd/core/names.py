@@ -7,9 +7,9 @@ import re
 from signerd.errors import Reason, SignerdError
 
 MAX_NAME = 128
+MAX_REQUEST_ID = 64
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))(?!versions(?:/|\Z))[a-z0-9._-]+"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*\Z")
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
@@ -32,7 +32,8 @@ def version_name(key: str, version: int) -> str:
 
 def check_request_id(value: str) -> str:
     """Give the id back if it is empty or printable ASCII of at most 64 bytes; raises REQUEST_ID_INVALID."""
-    if not value or _REQUEST_ID.match(value):
+    # Faster than a regular expression, and this is asked for every signature.
+    if len(value) <= MAX_REQUEST_ID and value.isascii() and value.isprintable() and " " not in value:
         return value
     raise SignerdError(
         Reason.REQUEST_ID_INVALID,

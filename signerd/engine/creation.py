@@ -126,7 +126,7 @@ class Creator:
 
 
 def chosen(call: CreateCall) -> tuple[Algorithm, bytes | None]:
-    """The algorithm, and the private key as PKCS#8 DER for an import; raises PRIVATE_KEY_*, ALGORITHM_*, KEY_PURPOSE."""
+    """The algorithm, and an import's private key as PKCS#8 DER; raises PRIVATE_KEY_*, ALGORITHM_*, KEY_PURPOSE."""
     if call.private_key is None:
         return algorithm_named(call.algorithm), None
     if call.purpose not in CALLABLE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from signerd.core import public_keys, signatures
 from signerd.core.algorithms import Algorithm
@@ -59,6 +59,14 @@ class View:
         return key
 
 
+class Wanted(Protocol):
+    """What names a version: key, version (0 is the primary) and the state revision that must be known."""
+
+    key: str
+    version: int
+    min_revision: int
+
+
 class Keyring:
     """Current view, its refresh, and versions ready to sign and verify."""
 
@@ -83,6 +91,13 @@ class Keyring:
             check_signs(wanted)
             found = self.view.signing[key, version] = self.derive(owner, wanted)
         return found
+
+    def ready(self, call: Wanted) -> SigningVersion | None:
+        """The version that a call wants to sign with if the view has it at hand, else None: then it must be found."""
+        view = self.view
+        if call.min_revision > view.snapshot.revision:
+            return None
+        return view.signing.get((call.key, call.version))
 
     def verifying(self, key: str, version: int) -> list[SigningVersion]:
         """The version named, or every one that verifies for version 0; raises as View.key, and VERSION_*."""

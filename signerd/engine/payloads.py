@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from signerd.attestation.envelopes import PAE_PREFIX, pae, parse_pae
 from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, Mu, SigningInput
-from signerd.engine.requests import Dsse, GivenInput
 from signerd.errors import Reason, SignerdError
+
+
+class Dsse(msgspec.Struct, frozen=True, gc=False):
+    """Payload and type of a DSSE envelope."""
+
+    payload_type: str
+    payload: bytes
+
+
+GivenInput = Digest | Message | Mu | Dsse
+ReadInput = Callable[[], GivenInput | None]
+"""Gives the input, None where there is none. Called by the engine, so that what it refuses is on record."""
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):

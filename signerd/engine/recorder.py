@@ -1,4 +1,4 @@
-"""Puts the outcome of every request on record: who asked for what, what was signed by which version, and how it ended."""
+"""Puts the outcome of every request on record: who asked, what was signed by which version, how it ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from time import perf_counter_ns
 import msgspec
 import structlog
 
-from signerd.audit.log import Log, Ticket
+from signerd.audit.log import Log
 from signerd.audit.records import Record
 from signerd.authz.identity import Caller
 from signerd.core.inputs import SigningInput
@@ -26,9 +26,10 @@ logger = structlog.get_logger(__name__)
 
 
 class Facts(msgspec.Struct):
-    """What is known of a request so far; filled in as it goes, written whatever happens.
+    """What is known of a request; filled in as it goes, written whatever happens.
 
-    `sequence` is the place of its record in the log, known once that is appended.
+    `error` is why there is nothing to answer. `sequence` is the place of the record in the worker's log; what came of
+    the request may be released once the future that `Recorder.append` gave is done.
     """
 
     operation: str
@@ -41,6 +42,7 @@ class Facts(msgspec.Struct):
     signed: SigningInput | None = None
     signature: bytes = b""
     detail: str = ""
+    error: SignerdError | None = None
     sequence: int = 0
 
 
@@ -74,43 +76,58 @@ class Recorder:
             self.check()
             yield
         except BaseException as problem:
-            error = self.failure(problem)
-            ticket = self.append([self.record(caller, facts, error, started)])
-            error.recorded = True
+            facts.error = self.failure(problem)
+            durable = self.append(caller, (facts,), started)
             if isinstance(problem, asyncio.CancelledError):
                 raise
-            await ticket.durable
-            raise error from None
-        ticket = self.append([self.record(caller, facts, None, started)])
-        facts.sequence = ticket.sequence
-        await ticket.durable
+            await durable
+            raise facts.error from None
+        await self.append(caller, (facts,), started)
 
-    def append(self, records: Sequence[Record]) -> Ticket:
-        """Append and count the records of one request; raises AUDIT_UNAVAILABLE or OVERLOADED."""
-        self.telemetry.count_requests((one.operation, one.outcome, one.reason) for one in records)
-        return self.log.append_all(records)
+    def append(self, caller: Caller, ended: Sequence[Facts], started: int) -> asyncio.Future[None]:
+        """Put the end of one or many on record; the future is done when all their records are durable.
 
-    def record(self, caller: Caller, facts: Facts, error: SignerdError | None, started: int) -> Record:
-        """The record of an outcome; `started` is perf_counter_ns at the beginning."""
-        by = facts.by
-        return Record(
-            algorithm=by.algorithm.name if by else "",
-            caller=caller.subject,
-            detail=facts.detail or (error.message if error else ""),
-            digest=described(facts.signed) if facts.signed is not None else "",
-            duration_us=(perf_counter_ns() - started) // 1000,
-            key=by.key.name if by else facts.key,
-            key_id=by.key_id if by else "",
-            listener=caller.listener,
-            operation=facts.operation,
-            outcome="ok" if error is None else "refused" if error.refused else "failed",
-            payload_type=facts.payload_type,
-            peer=caller.peer,
-            proof=caller.proof,
-            reason=error.reason.name if error else "",
-            request_id=facts.request_id or secrets.token_hex(16),
-            revision=self.revision(),
-            signature_sha256=hashlib.sha256(facts.signature).hexdigest() if facts.signature else "",
-            traceparent=facts.traceparent,
-            version=by.version.number if by else facts.version,
+        `started` is perf_counter_ns at the beginning. Raises AUDIT_UNAVAILABLE or OVERLOADED.
+        """
+        duration = (perf_counter_ns() - started) // 1000
+        revision = self.revision()
+        records = [record(caller, facts, duration, revision) for facts in ended]
+        ticket = self.log.append_all(records)
+        for sequence, facts in enumerate(ended, ticket.sequence):
+            facts.sequence = sequence
+            if facts.error is not None:
+                facts.error.recorded = True
+        self._count(records, ended)
+        return ticket.durable
+
+    def _count(self, records: Sequence[Record], ended: Sequence[Facts]) -> None:
+        self.telemetry.count_requests([(one.operation, one.outcome, one.reason) for one in records])
+        self.telemetry.count_signatures(
+            [(one.by.provider.name, one.by.algorithm.name) for one in ended if one.signature and one.by]
         )
+
+
+def record(caller: Caller, facts: Facts, duration: int, revision: int) -> Record:
+    """The record of a request that has ended; `duration` in microseconds."""
+    by, error = facts.by, facts.error
+    return Record(
+        algorithm=by.algorithm.name if by else "",
+        caller=caller.subject,
+        detail=facts.detail or (error.message if error else ""),
+        digest=described(facts.signed) if facts.signed is not None else "",
+        duration_us=duration,
+        key=by.key.name if by else facts.key,
+        key_id=by.key_id if by else "",
+        listener=caller.listener,
+        operation=facts.operation,
+        outcome="ok" if error is None else "refused" if error.refused else "failed",
+        payload_type=facts.payload_type,
+        peer=caller.peer,
+        proof=caller.proof,
+        reason=error.reason.name if error else "",
+        request_id=facts.request_id or secrets.token_hex(16),
+        revision=revision,
+        signature_sha256=hashlib.sha256(facts.signature).hexdigest() if facts.signature else "",
+        traceparent=facts.traceparent,
+        version=by.version.number if by else facts.version,
+    )

@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from signerd.core.digests import Digest
-from signerd.core.inputs import Message, Mu
 from signerd.core.keys import Purpose
-from signerd.engine.keyring import SigningVersion
-from signerd.errors import SignerdError
+from signerd.engine.payloads import ReadInput
+from signerd.engine.recorder import Facts
 
 
-class Dsse(msgspec.Struct, frozen=True, gc=False):
-    """Payload and type of a DSSE envelope."""
+class SignCall(Facts):
+    """One signature asked for, and what comes of it; `checksum` is the CRC32C that the input must have."""
 
-    payload_type: str
-    payload: bytes
-
-
-GivenInput = Digest | Message | Mu | Dsse
-ReadInput = Callable[[], GivenInput | None]
-"""Gives the input, None where there is none. Called by the engine, so that what it refuses is on record."""
-
-
-class SignCall(msgspec.Struct):
-    """One signature asked for; `checksum` is the CRC32C that the input must have."""
-
-    key: str
-    version: int
-    read_input: ReadInput
+    operation: str = "sign"
+    read_input: ReadInput = lambda: None
     validate_only: bool = False
-    request_id: str = ""
-    traceparent: str = ""
     min_revision: int = 0
     checksum: int | None = None
-
-
-class Signed(msgspec.Struct):
-    """A signature whose record is durable, at `sequence` of this worker's log: it may be released."""
-
-    signature: bytes
-    by: SigningVersion
-    sequence: int
-
-
-class Unsigned(msgspec.Struct):
-    """No signature, and why; on record too."""
-
-    error: SignerdError
-    sequence: int
 
 
 class VerifyCall(msgspec.Struct):

@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 
-import msgspec
-
-from signerd.audit.log import Ticket
-from signerd.audit.records import Record
 from signerd.authz.identity import Caller
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.names import check_request_id, check_traceparent
 from signerd.engine.checksums import check_checksum
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.payloads import decode, raw
-from signerd.engine.recorder import Facts, Recorder
-from signerd.engine.requests import SignCall, Signed, Unsigned
+from signerd.engine.recorder import Recorder
+from signerd.engine.requests import SignCall
 from signerd.errors import Reason, SignerdError
 
 INLINE_BYTES = 256 * 1024
@@ -31,120 +27,121 @@ SLICE = 128
 """Inline signatures after which a batch lets other requests have their turn."""
 
 
-class Attempt(msgspec.Struct):
-    """The outcome of one input, and its record, which is not in the log yet."""
-
-    facts: Facts
-    record: Record
-    error: SignerdError | None
-
-    def outcome(self, sequence: int) -> Signed | Unsigned:
-        """The outcome once its record is in the log at that sequence."""
-        if self.error is not None:
-            self.error.recorded = True
-            return Unsigned(self.error, sequence)
-        assert self.facts.by is not None
-        return Signed(self.facts.signature, self.facts.by, sequence)
-
-
 @dataclass(slots=True)
 class Signer:
-    """Signs for callers, one input or many."""
+    """Signs for callers, one input or many. What comes of a call is filled into it."""
 
     keyring: Keyring
     recorder: Recorder
 
-    async def sign(self, caller: Caller, call: SignCall) -> Signed:
-        """Sign one input; returns after its audit record is durable."""
-        attempt = await self._attempt(caller, call)
-        ticket = self._append((attempt,))
-        await ticket.durable
-        outcome = attempt.outcome(ticket.sequence)
-        if isinstance(outcome, Unsigned):
-            raise outcome.error
-        return outcome
-
-    async def sign_batch(self, caller: Caller, calls: Sequence[SignCall]) -> list[Signed | Unsigned]:
-        """Sign many inputs, each with an outcome of its own; returns after all their records are durable."""
-        check_batch_size(len(calls))
-        attempts: list[Attempt] = []
-        try:
-            await self._attempt_all(caller, calls, attempts)
-        except BaseException:
-            if attempts:
-                self._append(attempts)
-            raise
-        ticket = self._append(attempts)
-        await ticket.durable
-        return [attempt.outcome(sequence) for sequence, attempt in enumerate(attempts, ticket.sequence)]
-
-    def _append(self, attempts: Sequence[Attempt]) -> Ticket:
-        self.recorder.telemetry.count_signatures(
-            (one.facts.by.provider.name, one.facts.by.algorithm.name)
-            for one in attempts
-            if one.facts.by is not None and one.facts.signature
-        )
-        return self.recorder.append([one.record for one in attempts])
-
-    async def _attempt_all(self, caller: Caller, calls: Sequence[SignCall], attempts: list[Attempt]) -> None:
-        """Attempt all in their order; those that have to wait for something do so side by side."""
-        waiting = {
-            index: asyncio.create_task(self._attempt(caller, call))
-            for index, call in enumerate(calls)
-            if not self._is_inline(call)
-        }
-        try:
-            for index, call in enumerate(calls):
-                task = waiting.get(index)
-                attempts.append(await (task or self._attempt(caller, call)))
-                if index % SLICE == SLICE - 1:
-                    await asyncio.sleep(0)
-        finally:
-            for task in waiting.values():
-                task.cancel()
-
-    def _is_inline(self, call: SignCall) -> bool:
-        by = self.keyring.view.signing.get((call.key, call.version))
-        return by is not None and by.inline
-
-    async def _attempt(self, caller: Caller, call: SignCall) -> Attempt:
-        """Sign; the caller of this appends the record. One that is cancelled is on record before it ends."""
+    async def sign(self, caller: Caller, call: SignCall) -> SignCall:
+        """Sign one input; returns or raises after its audit record is durable."""
+        self.recorder.check()
         started = perf_counter_ns()
-        facts = Facts("sign", call.key, call.version, call.request_id, call.traceparent)
-        error = None
         try:
-            self.recorder.check()
-            facts.signature = await self._signature(call, facts)
-        except asyncio.CancelledError as gone:
-            error = self.recorder.failure(gone)
-            self.recorder.append([self.recorder.record(caller, facts, error, started)])
+            await self._attempt(call)
+        except BaseException as gone:
+            self._give_up(caller, (call,), started, gone)
             raise
-        except Exception as problem:
-            error = self.recorder.failure(problem)
-        return Attempt(facts, self.recorder.record(caller, facts, error, started), error)
+        await self.recorder.append(caller, (call,), started)
+        if call.error is not None:
+            raise call.error
+        return call
 
-    async def _signature(self, call: SignCall, facts: Facts) -> bytes:
-        check_request_id(call.request_id)
-        check_traceparent(call.traceparent)
-        by = self.keyring.view.signing.get((call.key, call.version))
-        if by is None or call.min_revision > self.keyring.revision:
-            by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
-        facts.by = by
-        given_input = call.read_input()
-        decoded = decode(given_input)
-        facts.payload_type = decoded.payload_type
-        if call.checksum is not None:
-            check_checksum(raw(given_input), call.checksum)
-        facts.signed = given = await prepared(by, decoded.signing)
-        if call.validate_only:
-            facts.operation = "validate"
-            return b""
-        return await by.provider.sign(by.pinned, given)
+    async def sign_batch(self, caller: Caller, calls: Sequence[SignCall]) -> None:
+        """Sign many inputs, each with a signature or error of its own; returns after all records are durable."""
+        self.recorder.check()
+        check_batch_size(len(calls))
+        started = perf_counter_ns()
+        try:
+            await self._attempt_all(calls)
+        except BaseException as gone:
+            self._give_up(caller, calls, started, gone)
+            raise
+        await self.recorder.append(caller, calls, started)
+
+    def _give_up(self, caller: Caller, calls: Sequence[SignCall], started: int, gone: BaseException) -> None:
+        """Put on record what was under way when the caller went away: no signature of it is released."""
+        for call in calls:
+            call.error = call.error or self.recorder.failure(gone)
+        self.recorder.append(caller, calls, started)
+
+    async def _attempt_all(self, calls: Sequence[SignCall]) -> None:
+        """Step by step for those that sign at once; those that have to wait for something do so beside them."""
+        inline: list[SignCall] = []
+        waiting: list[SignCall] = []
+        for call in calls:
+            (inline if self._admit(call) else waiting).append(call)
+        if not waiting:
+            return await self._sign_inline(inline)
+        async with asyncio.TaskGroup() as group:
+            for call in waiting:
+                group.create_task(self._attempt(call))
+            await self._sign_inline(inline)
+        return None
+
+    def _admit(self, call: SignCall) -> bool:
+        """Bring a call to where only its signature is missing, or to its error; False where that takes waiting."""
+        by = self.keyring.ready(call)
+        if by is None or not by.inline:
+            return False
+        try:
+            signing = read(call, by)
+            if is_long(signing):
+                return False
+            call.signed = prepare(by.algorithm, signing)
+        except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
+            call.error = self.recorder.failure(problem)
+        return True
+
+    async def _sign_inline(self, calls: Sequence[SignCall]) -> None:
+        for index, call in enumerate(calls, 1):
+            by, given = call.by, call.signed
+            if call.error is None and by is not None and given is not None and not call.validate_only:
+                try:
+                    call.signature = await by.provider.sign(by.pinned, given)
+                except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
+                    call.error = self.recorder.failure(problem)
+            if index % SLICE == 0:
+                await asyncio.sleep(0)
+
+    async def _attempt(self, call: SignCall) -> None:
+        """Sign, waiting for whatever it takes; raises only when cancelled."""
+        try:
+            by = self.keyring.ready(call)
+            if by is None:
+                by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
+            signing = read(call, by)
+            call.signed = given = await prepared(by, signing)
+            if not call.validate_only:
+                call.signature = await by.provider.sign(by.pinned, given)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
+            call.error = self.recorder.failure(problem)
+
+
+def read(call: SignCall, by: SigningVersion) -> SigningInput:
+    """Check and decode what is to be signed, and note what is known of it in the call."""
+    call.by = by
+    if call.validate_only:
+        call.operation = "validate"
+    check_request_id(call.request_id)
+    check_traceparent(call.traceparent)
+    given = call.read_input()
+    decoded = decode(given)
+    call.payload_type = decoded.payload_type
+    if call.checksum is not None:
+        check_checksum(raw(given), call.checksum)
+    return decoded.signing
+
+
+def is_long(signing: SigningInput) -> bool:
+    """Whether hashing it would hold up the event loop."""
+    return type(signing) is Message and len(signing.data) > INLINE_BYTES
 
 
 async def prepared(by: SigningVersion, signing: SigningInput) -> SigningInput:
     """The input in the form that the algorithm signs; long messages are hashed off the loop."""
-    if isinstance(signing, Message) and len(signing.data) > INLINE_BYTES:
+    if is_long(signing):
         return await asyncio.to_thread(prepare, by.algorithm, signing)
     return prepare(by.algorithm, signing)
 

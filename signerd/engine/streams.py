@@ -17,7 +17,7 @@ from signerd.core.names import check_request_id, check_traceparent
 from signerd.engine.checksums import compare
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.recorder import Facts, Recorder
-from signerd.engine.requests import Signed, StreamCall
+from signerd.engine.requests import StreamCall
 from signerd.errors import Reason, SignerdError
 
 HEADER_BYTES = 512
@@ -34,7 +34,7 @@ class StreamSigner:
     recorder: Recorder
     max_payload: int
 
-    async def sign(self, caller: Caller, call: StreamCall, chunks: AsyncIterator[bytes]) -> Signed:
+    async def sign(self, caller: Caller, call: StreamCall, chunks: AsyncIterator[bytes]) -> Facts:
         """Sign the chunks; returns after the audit record is durable."""
         facts = Facts("sign-stream", call.key, call.version, call.request_id, call.traceparent)
         async with self.recorder.attempt(caller, facts):
@@ -45,7 +45,7 @@ class StreamSigner:
             facts.signed = given = await self._consumed(by, call, chunks, facts)
             if not call.validate_only:
                 facts.signature = await by.provider.sign(by.pinned, given)
-        return Signed(facts.signature, by, facts.sequence)
+        return facts
 
     async def _consumed(
         self, by: SigningVersion, call: StreamCall, chunks: AsyncIterator[bytes], facts: Facts
@@ -118,7 +118,9 @@ class Intake:
         self.crc = google_crc32c.extend(self.crc, chunk)
         self.hasher.update(chunk)
         if self.held is not None:
-            self._look(chunk)
+            self.held += chunk[: HEADER_BYTES - len(self.held)]
+            if len(self.held) == HEADER_BYTES:
+                self._decide()
 
     def finish(self, checksum: int | None) -> SigningInput:
         """What is to be signed; raises STREAM_INVALID or CHECKSUM_MISMATCH."""
@@ -129,12 +131,6 @@ class Intake:
         if checksum is not None:
             compare(self.crc, checksum)
         return self.hasher.finish()
-
-    def _look(self, chunk: bytes) -> None:
-        assert self.held is not None
-        self.held += chunk[: HEADER_BYTES - len(self.held)]
-        if len(self.held) == HEADER_BYTES:
-            self._decide()
 
     def _decide(self) -> None:
         held = bytes(self.held or b"")

@@ -38,9 +38,8 @@ class Verifier:
             check_request_id(call.request_id)
             check_traceparent(call.traceparent)
             candidates = await self.keyring.find_verifying(call.key, call.version, call.min_revision)
-            facts.by = await self._matching(candidates, call, facts)
-        assert facts.by is not None
-        return Verified(facts.by, facts.sequence)
+            facts.by = by = await self._matching(candidates, call, facts)
+        return Verified(by, facts.sequence)
 
     async def _matching(
         self, candidates: list[SigningVersion], call: VerifyCall, facts: Facts

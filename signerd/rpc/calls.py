@@ -59,8 +59,7 @@ class Gate:
         if error.recorded:
             return error
         try:
-            record = self.recorder.record(caller, Facts(operation), error, perf_counter_ns())
-            await self.recorder.append([record]).durable
+            await self.recorder.append(caller, [Facts(operation, error=error)], perf_counter_ns())
         except SignerdError as unrecorded:
             return unrecorded
         return error
@@ -94,7 +93,7 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
         except DecodeError:
             malformed = SignerdError(Reason.REQUEST_MALFORMED, f"not a {method.request.DESCRIPTOR.full_name}")
             error = await gate.refuse(caller, method.operation, malformed)
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, method.operation, problem)
         finally:
             gate.in_flight -= 1
@@ -118,7 +117,7 @@ def streaming(
             caller = identify(context)
             gate.check(0)
             return await answer(caller, messages)
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, operation, problem)
         finally:
             gate.in_flight -= 1

@@ -44,7 +44,7 @@ class Listeners:
             if listener.unix is not None:
                 await self._open_unix(server, listener, listener.unix, private)
             else:
-                open_tcp(server, listener)
+                open_tcp(server, listener, str(listener.tcp))
                 await server.start()
             self._servers.append(server)
 
@@ -76,17 +76,16 @@ def identity(listener: Listener) -> Identify:
     return open_identity(listener.name)
 
 
-def open_tcp(server: aio.Server, listener: Listener) -> None:
+def open_tcp(server: aio.Server, listener: Listener, address: str) -> None:
     """Bind a TCP listener; raises CONFIG_INVALID or HOME_IN_USE."""
-    assert listener.tcp is not None
     try:
         if listener.tls is None:
-            server.add_insecure_port(listener.tcp)
+            server.add_insecure_port(address)
         else:
             files = TlsFiles(listener.tls.cert, listener.tls.key, listener.tls.client_ca)
-            server.add_secure_port(listener.tcp, files.credentials())
+            server.add_secure_port(address, files.credentials())
     except RuntimeError as error:
-        raise unbound(listener, listener.tcp) from error
+        raise unbound(listener, address) from error
 
 
 def unbound(listener: Listener, address: str) -> SignerdError:

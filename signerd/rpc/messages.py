@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, Mu
@@ -11,7 +11,9 @@ from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.public_keys import key_id, load_public_key, ssh_fingerprint
 from signerd.engine.checksums import checksum
 from signerd.engine.keyring import SigningVersion
-from signerd.engine.requests import Dsse, GivenInput, SignCall, Signed, VerifyCall
+from signerd.engine.payloads import Dsse, GivenInput
+from signerd.engine.recorder import Facts
+from signerd.engine.requests import SignCall, VerifyCall
 from signerd.errors import Reason, SignerdError
 from signerd.v1 import resources_pb2 as resources
 from signerd.v1 import signer_pb2 as pb
@@ -71,27 +73,28 @@ def _hash(number: int) -> Hash:
 def sign_call(request: pb.SignRequest) -> SignCall:
     """A SignRequest as the engine takes it; the input is decoded by the engine, where a refusal is recorded."""
     return SignCall(
-        request.key,
-        request.version,
-        lambda: given_input(request),
-        request.validate_only,
-        request.request_id,
-        request.traceparent,
-        request.min_revision,
-        request.input_crc32c if request.HasField("input_crc32c") else None,
+        key=request.key,
+        version=request.version,
+        read_input=partial(given_input, request),
+        validate_only=request.validate_only,
+        request_id=request.request_id,
+        traceparent=request.traceparent,
+        min_revision=request.min_revision,
+        checksum=request.input_crc32c if request.HasField("input_crc32c") else None,
     )
 
 
-def sign_response(signed: Signed, shard: str, with_checksum: bool) -> pb.SignResponse:
+def sign_response(signed: Facts, shard: str, with_checksum: bool) -> pb.SignResponse:
     """A signature on record, in the log of that shard."""
     response = pb.SignResponse()
     fill_response(response, signed, shard, with_checksum)
     return response
 
 
-def fill_response(response: pb.SignResponse, signed: Signed, shard: str, with_checksum: bool) -> None:
+def fill_response(response: pb.SignResponse, signed: Facts, shard: str, with_checksum: bool) -> None:
     """As sign_response, into a message that is there already."""
-    response.CopyFrom(_constant_part(signed.by))
+    if signed.by is not None:
+        response.CopyFrom(_constant_part(signed.by))
     response.signature = signed.signature
     response.audit.shard = shard
     response.audit.sequence = signed.sequence
@@ -115,7 +118,7 @@ def verify_call(request: pb.VerifyRequest) -> VerifyCall:
     return VerifyCall(
         request.key,
         request.version,
-        lambda: given_input(request),
+        partial(given_input, request),
         request.signature,
         request.encoding == pb.SIGNATURE_ENCODING_P1363,
         request.request_id,

@@ -14,7 +14,7 @@ from signerd.core.names import check_request_id, check_traceparent
 from signerd.core.public_keys import pem
 from signerd.engine.directory import Directory
 from signerd.engine.keyring import SigningVersion
-from signerd.engine.requests import ReadCall, SignCall, StreamCall, Unsigned
+from signerd.engine.requests import ReadCall, SignCall, StreamCall
 from signerd.engine.signer import Signer
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
@@ -51,13 +51,13 @@ class SigningMethods:
         check_request_id(request.request_id)
         check_traceparent(request.traceparent)
         calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
-        outcomes = await self.signer.sign_batch(caller, calls)
+        await self.signer.sign_batch(caller, calls)
         response = pb.BatchSignResponse()
-        for call, outcome in zip(calls, outcomes, strict=True):
-            if isinstance(outcome, Unsigned):
-                response.results.add(error=to_status(outcome.error, call.request_id))
+        for call in calls:
+            if call.error is not None:
+                response.results.add(error=to_status(call.error, call.request_id))
             else:
-                fill_response(response.results.add().response, outcome, self.shard, call.checksum is not None)
+                fill_response(response.results.add().response, call, self.shard, call.checksum is not None)
         return response.SerializeToString()
 
     async def sign_stream(self, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
