@@ -8,9 +8,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from signerd.errors import Reason, SignerdError
 from signerd.state import sqlite
@@ -23,6 +26,7 @@ from tests.unit.state.contract import Bell, refused, reopened, store, until
 from tests.unit.state.samples import respond, sample_change, sample_key
 
 __all__ = ["store"]
+T = TypeVar("T")
 
 CREATE_KEY = """
 import asyncio, sys
@@ -162,6 +166,45 @@ async def test_a_busy_database_is_unavailable(
     assert (await store.commit_key(sample_key(), sample_change(), respond)).revision == 1
     other.close()
     await database.close()
+
+
+class SlowAnswers:
+    """A database whose first answer arrives last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.hold: asyncio.Event | None = None
+        self.read_done = asyncio.Event()
+
+    async def read(self, transaction: Callable[[Connection], T]) -> T:
+        result = await self._database.read(transaction)
+        hold, self.hold = self.hold, None
+        if hold:
+            self.read_done.set()
+            await hold.wait()
+        return result
+
+    async def write(self, transaction: Callable[[Connection], T]) -> T:
+        return await self._database.write(transaction)
+
+    async def follow(self, changed: Callable[[], Awaitable[None]]) -> None:
+        await self._database.follow(changed)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def test_a_late_answer_does_not_bring_back_an_older_snapshot(database: Database) -> None:
+    slow = SlowAnswers(database)
+    store = await reopened(slow)
+    slow.hold = hold = asyncio.Event()
+    late = asyncio.create_task(store.load())
+    await slow.read_done.wait()
+    await store.commit_key(sample_key(), sample_change(), respond)
+    newest = await store.load()
+    hold.set()
+    assert await late is newest
+    assert await store.load() == newest
 
 
 async def test_a_full_disk_leaves_nothing_and_passes(database: Database, store: Store) -> None:
