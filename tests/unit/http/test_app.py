@@ -143,7 +143,8 @@ async def test_a_head_that_never_ends_is_cut_off(
 
 
 @pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nA: "])
-async def test_a_head_without_end_is_cut_off(start: bytes) -> None:
+async def test_a_head_without_end_is_cut_off(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 1000)
     bound = bind(Http(listen="127.0.0.1:0"))
     async with served(bound):
         assert await ask(bound, start + b"a" * 1_000_000) == b""
