@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -22,7 +25,8 @@ def reporting(ctx: click.Context) -> Iterator[None]:
         _report(ctx, error.message, error.reason.name, error.reason.value.remedy, error.field)
         ctx.exit(exit_of(error))
     except BrokenPipeError:
-        raise  # click ends quietly
+        _discard_output()
+        ctx.exit(Exit.UNAVAILABLE)
     except OSError as error:
         _report(ctx, f"{error.filename}: {error.strerror}" if error.filename else str(error), "FILE")
         ctx.exit(exit_of_file(error))
@@ -36,11 +40,17 @@ def reporting(ctx: click.Context) -> Iterator[None]:
         ctx.exit(Exit.UNAVAILABLE)
 
 
+def _discard_output() -> None:
+    # Nobody reads stdout any more: without this Python would try again at its end, and complain.
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
 def _report(ctx: click.Context, message: str, reason: str, remedy: str = "", field: str = "") -> None:
     if output_of(ctx) == "json":
         facts = {"reason": reason, "message": message, "field": field, "remedy": remedy}
         click.echo(json.dumps({"error": {name: value for name, value in facts.items() if value}}), err=True)
         return
     click.echo(f"error: {message} [{reason}]", err=True)
-    if remedy:
+    if remedy and remedy not in message:
         click.echo(f"  {remedy}", err=True)

@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from signerd.errors import Reason, SignerdError
 
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
 
 
 @runtime_checkable

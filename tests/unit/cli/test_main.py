@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -133,3 +134,18 @@ def test_completion_scripts_name_the_program(run: Run, shell: str) -> None:
 def test_version_needs_no_daemon(run: Run) -> None:
     assert run("version").stdout.startswith("signerctl 0.")
     assert "version" in json.loads(run("version", "-o", "json").stdout)
+
+
+def test_a_reader_that_went_away_is_not_a_wrong_signature() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", main_module.__name__, "version"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (4, b"")

@@ -75,7 +75,11 @@ KEY = Key(
     algorithm="ecdsa-p256-sha256",
     provider="local",
     primary_version=1,
-    versions=[KeyVersion(name="keys/release/versions/1", version=1, state=2, key_id="ab" * 32)],
+    versions=[
+        KeyVersion(
+            name="keys/release/versions/1", version=1, state="KEY_VERSION_STATE_ACTIVE", key_id="ab" * 32
+        )
+    ],
 )
 PUBLIC = PublicKeyVersion(
     key_version="keys/release/versions/1",
@@ -103,11 +107,14 @@ class FakeDaemon:
         self.spoiled: dict[bytes, Status] = {}
         self.gate = threading.Event()
         self.gate.set()
+        self.peers: set[str] = set()
         self.loop: asyncio.AbstractEventLoop
+        self.port = 0
 
     async def answer(self, method: str, request: Any, context: Any, usual: Answer) -> Answer:
         self.asked[method].append(request)
         self.metadata = dict(context.invocation_metadata())
+        self.peers.add(context.peer())
         while not self.gate.is_set():  # noqa: ASYNC110 - the gate is another thread's
             await asyncio.sleep(0.002)
         scripted = self.script[method].popleft() if self.script[method] else None
@@ -187,8 +194,8 @@ class Servicer(
 
 
 @contextmanager
-def running(address: str) -> Iterator[FakeDaemon]:
-    """A fake daemon at `address` (`unix:PATH`, or `127.0.0.1:PORT` without TLS), in a thread of its own."""
+def running(address: str, tls: grpc.ServerCredentials | None = None) -> Iterator[FakeDaemon]:
+    """A fake daemon at `address` (`unix:PATH` or `HOST:PORT`, 0 for any port), in a thread of its own."""
     daemon = FakeDaemon()
     ready = threading.Event()
     stop = asyncio.Event()
@@ -201,7 +208,7 @@ def running(address: str) -> Iterator[FakeDaemon]:
         keys_pb2_grpc.add_KeysServicer_to_server(servicer, server)
         audit_pb2_grpc.add_AuditServicer_to_server(servicer, server)
         admin_pb2_grpc.add_AdminServicer_to_server(servicer, server)
-        server.add_insecure_port(address)
+        daemon.port = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
         await server.start()
         ready.set()
         await stop.wait()

@@ -50,8 +50,9 @@ def test_endpoints_that_are_understood(text: str, expected: Endpoint, target: st
         "a b:1",
         "::1:1",
         "host:1\n",
-    ]
-    + ["unix:/" + "x" * 107, "unix:/a\0b"],
+        "unix:/" + "x" * 107,
+        "unix:/a\0b",
+    ],
 )
 def test_endpoints_that_are_refused(text: str) -> None:
     with pytest.raises(SignerdError) as caught:
