@@ -22,8 +22,8 @@ demo: venv ## start a daemon, create a key, sign, verify, read the audit record
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/demo.sh
 
 .PHONY: test
-test: venv ## unit tests and the conformance suite of every provider
-	@$(PYTEST) -n auto tests/unit tests/providers
+test: venv ## unit tests, the conformance suite of every provider, and the commands that the documentation shows
+	@$(PYTEST) -n auto tests/unit tests/providers tests/docs
 
 .PHONY: integration
 integration: venv ## tests against real servers on this machine
