@@ -16,7 +16,7 @@ from signerd.v1.signer_pb2 import SignRequest, SignResponse
 
 Outcome = SignResponse | SignerdError
 SendOne = Callable[[SignRequest, float], Awaitable[SignResponse]]
-SendBatch = Callable[[list[SignRequest], float], Awaitable[list[Outcome]]]
+SendBatch = Callable[[list[SignRequest], float], Awaitable[list[Outcome]]]  # one outcome for each
 
 MOST_BYTES = 1024 * 1024
 SMALL = 16
@@ -119,10 +119,7 @@ class Coalescer:
     async def _outcomes(self, batch: list[Waiting], timeout: float) -> list[Outcome]:
         if len(batch) == 1:
             return [await self._send(batch[0].request, timeout)]
-        outcomes = await self._send_batch([item.request for item in batch], timeout)
-        if len(outcomes) != len(batch):
-            raise SignerdError(Reason.INTERNAL, f"{len(outcomes)} results for {len(batch)} items")
-        return outcomes
+        return await self._send_batch([item.request for item in batch], timeout)
 
     def _land(self, loop: asyncio.AbstractEventLoop) -> None:
         self._free += 1

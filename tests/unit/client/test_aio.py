@@ -130,6 +130,7 @@ async def test_a_call_that_gave_up_while_waiting_is_not_sent(client: AsyncClient
     late.cancel()
     daemon.gate.set()
     await asyncio.gather(first, *sent)
+    await client.sign("release", message=b"after")
     assert all(item.message != b"late" for request in daemon.asked["BatchSign"] for item in request.items)
     assert all(request.message != b"late" for request in daemon.asked["Sign"])
 
