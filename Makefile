@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: venv ## start a daemon, create a key, sign, verify, read the audit record
@@ -39,7 +39,7 @@ soak: venv ## long tests that hunt leaks and rare failures
 	@SIGNERD_SOAK=1 $(PYTEST) -m soak --timeout=0 tests
 
 .PHONY: lint
-lint: venv ## style, types, import layers, generated code, .proto files
+lint: venv ## style, types, import layers, generated code and text, .proto files
 	@echo "lint: ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --diff .
@@ -51,6 +51,8 @@ lint: venv ## style, types, import layers, generated code, .proto files
 	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
 	@echo "lint: generated code"
 	@$(RUN) -m tools.generate_proto --check
+	@echo "lint: documentation made from code"
+	@$(RUN) -m tools.write_docs --check
 	@echo "lint: .proto files"
 	@$(RUN) -m tools.lint_proto
 	@echo "lint: ok"
@@ -67,6 +69,10 @@ bench: venv ## measure; ONLY=prefix runs a part (writes build/bench.json)
 .PHONY: proto
 proto: venv ## generate signerd/v1 from proto/
 	@$(RUN) -m tools.generate_proto
+
+.PHONY: docs-text
+docs-text: venv ## write the parts of the documentation that are made from code
+	@$(RUN) -m tools.write_docs
 
 .PHONY: docs
 docs: venv $(VENV)/.docs ## build the documentation into build/site
