@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.docs_text import algorithms, api, commands, errors, metrics
 
 ROOT = Path(__file__).resolve().parent.parent
-PART = re.compile(r"(<!-- begin ([a-z-]+) -->\n).*?(\n<!-- end \2 -->)", re.DOTALL)
+PART = re.compile(r"(<!-- begin ([a-z-]+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 Render = Callable[[], str]
 PARTS: Mapping[str, Render] = {
     "algorithms": algorithms.render,
@@ -50,7 +50,7 @@ def pages(root: Path) -> list[Path]:
 
 def written(page: str) -> str:
     """A page with all its parts made anew; raises KeyError for a part that nobody makes."""
-    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", page)
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", page)
 
 
 if __name__ == "__main__":

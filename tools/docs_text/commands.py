@@ -9,7 +9,8 @@ import click
 from signerd.cli.main import main as signerctl
 from signerd.serve import main as signerd
 
-WIDTH = 100
+WIDTH = 80
+MARGIN = 2
 PROGRAMS = {"signerd": signerd, "signerctl": signerctl}
 
 
@@ -32,8 +33,10 @@ def _program(name: str) -> str:
 
 def contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
     """The command and all below it, as they would be called."""
-    settings = {"terminal_width": WIDTH, **command.context_settings}
-    context = click.Context(command, parent, name, **settings)
+    settings = command.context_settings
+    # What click takes in a wide terminal.
+    width = None if parent else settings.get("max_content_width", WIDTH) - MARGIN
+    context = click.Context(command, parent, name, terminal_width=width, **settings)
     yield context
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
