@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
 from signerd import __version__
+from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
@@ -31,14 +31,8 @@ from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.errors import SignerdError
-from signerd.passwords import (
-    Chosen,
-    FilePassword,
-    PasswordSource,
-    choose_default,
-    from_credential,
-    from_variable,
-)
+from signerd.password_sources import choose
+from signerd.passwords import FilePassword, PasswordSource
 from signerd.process import notify
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
@@ -79,6 +73,17 @@ class Wiring:
     warnings: tuple[str, ...] = ()
     worker: int = 0
     workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a worker has opened before it is wired."""
+
+    telemetry: Telemetry
+    database: Database
+    store: Store
+    snapshot: Snapshot
+    log: Log
 
 
 @dataclass(slots=True)
@@ -143,10 +148,11 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         stack.push_async_callback(database.close)
         store = Store(database, wiring.state_key)
         snapshot = await store.open()
-        log = await _open_log(wiring, snapshot.instance)
+        telemetry = Telemetry()
+        log = await _open_log(wiring, snapshot.instance, telemetry)
         stack.push_async_callback(log.close)
         await store.load(log.revision)
-        worker = build_worker(wiring, database, store, snapshot, log)
+        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log))
         stack.push_async_callback(stop, worker)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
@@ -155,7 +161,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
             yield worker
 
 
-async def _open_log(wiring: Wiring, instance: str) -> Log:
+async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
     audit = wiring.config.audit
 
     def on_health(healthy: bool, detail: str) -> None:
@@ -166,20 +172,19 @@ async def _open_log(wiring: Wiring, instance: str) -> Log:
         f"worker-{wiring.worker}",
         instance=instance,
         tuning=Tuning(gather=audit.gather),
-        on_health=on_health,
+        listener=LogListener(on_health, telemetry.count),
     )
 
 
-def build_worker(wiring: Wiring, database: Database, store: Store, snapshot: Snapshot, log: Log) -> Worker:
+def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     """Wire the parts; nothing listens yet."""
-    config = wiring.config
-    telemetry = Telemetry()
+    config, telemetry, log = wiring.config, opened.telemetry, opened.log
     providers = {
         name: guarded(name, provider, wiring.passwords.get(name), telemetry)
         for name, provider in config.providers.items()
     }
-    keyring = Keyring(store, providers, snapshot)
-    recorder = Recorder(log, telemetry, lambda: keyring.revision)
+    keyring = Keyring(opened.store, providers, opened.snapshot)
+    recorder = Recorder(log, lambda: keyring.revision)
     status = StatusReader(
         keyring=keyring,
         recorder=recorder,
@@ -190,12 +195,12 @@ def build_worker(wiring: Wiring, database: Database, store: Store, snapshot: Sna
         worker=wiring.worker,
         workers=wiring.workers,
     )
-    watcher = Watcher(database, keyring.reload)
-    gate = Gate(recorder, config.limits.concurrent, config.limits.request)
+    watcher = Watcher(opened.database, keyring.reload)
+    gate = Gate(recorder, telemetry, config.limits.concurrent, config.limits.request)
     health = Health()
     streams = StreamSigner(keyring, recorder, config.limits.payload)
     listeners = Listeners(
-        build_methods(config, store, recorder, status, streams),
+        build_methods(config, opened.store, recorder, status, streams),
         gate,
         health,
         Limits(config.limits.request, config.limits.streams, KEEPALIVE, CONNECTION_AGE),
@@ -326,27 +331,9 @@ def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: i
         state_key = obtain_state_key(config.state.key_file, populated=is_populated(location))
     else:
         state_key = read_state_key(config.state.key_file)
-    chosen = {
-        name: choose_password(config.home, provider, taken, os.environ)
-        for name, provider in config.providers.items()
-        if isinstance(provider, LocalProvider)
-    }
-    warnings = (*config.warnings(), *dict.fromkeys(one.warning for one in chosen.values() if one.warning))
-    sources = {name: one.source for name, one in chosen.items()}
-    return Wiring(config, location, state_key, sources, warnings, worker, workers)
-
-
-def choose_password(
-    home: Path, provider: LocalProvider, taken: Mapping[str, bytes], env: Mapping[str, str]
-) -> Chosen:
-    """Where a provider's password comes from; raises CONFIG_INVALID or PERMISSIONS_TOO_OPEN."""
-    if provider.password_file:
-        return Chosen(FilePassword(provider.password_file))
-    if provider.password_env:
-        return Chosen(from_variable(provider.password_env, taken))
-    if provider.password_credential:
-        return Chosen(from_credential(provider.password_credential, env))
-    return choose_default(home, taken, env)
+    sources = choose(config, taken, os.environ)
+    warnings = (*config.warnings(), *sources.warnings)
+    return Wiring(config, location, state_key, sources.by_provider, warnings, worker, workers)
 
 
 def provider_options(config: ProviderConfig, password: PasswordSource | None) -> object:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter as tally
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Protocol
 
+import prometheus_client
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     Histogram,
     ProcessCollector,
@@ -17,17 +19,19 @@ from prometheus_client import (
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
+SIGNING = ("sign", "sign-stream")
+_labels = attrgetter("operation", "outcome", "reason", "provider", "algorithm")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Counters(dict[tuple[str, ...], Counter]):
+class Counters(dict[tuple[str, ...], prometheus_client.Counter]):
     """Children of a counter by their label values."""
 
-    def __init__(self, metric: Counter) -> None:
+    def __init__(self, metric: prometheus_client.Counter) -> None:
         super().__init__()
         self._metric = metric
 
-    def __missing__(self, labels: tuple[str, ...]) -> Counter:
+    def __missing__(self, labels: tuple[str, ...]) -> prometheus_client.Counter:
         child = self[labels] = self._metric.labels(*labels)
         return child
 
@@ -56,6 +60,16 @@ class Histograms(dict[str, Histogram]):
         return child
 
 
+class Ended(Protocol):
+    """What an audit record tells of a request; `reason` is empty where nothing went wrong."""
+
+    algorithm: str
+    operation: str
+    outcome: str
+    provider: str
+    reason: str
+
+
 class Telemetry:
     """All metrics. Label values come from fixed sets or the configuration, never from a request."""
 
@@ -70,7 +84,7 @@ class Telemetry:
 
     def _count(self, own: CollectorRegistry) -> None:
         self.requests = Counters(
-            Counter(
+            prometheus_client.Counter(
                 "signerd_requests_total",
                 "Requests answered.",
                 ("operation", "outcome", "reason"),
@@ -78,10 +92,12 @@ class Telemetry:
             )
         )
         self.signatures = Counters(
-            Counter("signerd_signatures_total", "Signatures made.", ("provider", "algorithm"), registry=own)
+            prometheus_client.Counter(
+                "signerd_signatures_total", "Signatures made.", ("provider", "algorithm"), registry=own
+            )
         )
         self.transport_rejected = Counters(
-            Counter(
+            prometheus_client.Counter(
                 "signerd_transport_rejected_total",
                 "Requests that the transport refused.",
                 ("cause",),
@@ -89,7 +105,7 @@ class Telemetry:
             )
         )
         self.integrity_failures = Counters(
-            Counter(
+            prometheus_client.Counter(
                 "signerd_integrity_failures_total",
                 "Answers of a provider that its pinned key does not bear out.",
                 ("provider",),
@@ -122,15 +138,13 @@ class Telemetry:
             Gauge("signerd_provider_healthy", "1 if the provider can be used.", ("provider",), registry=own)
         )
 
-    def count_requests(self, ended: Iterable[tuple[str, str, str]]) -> None:
-        """Count requests by operation, outcome and reason, which is empty where nothing went wrong."""
-        for labels, number in tally(ended).items():
-            self.requests[labels].inc(number)
-
-    def count_signatures(self, made: Iterable[tuple[str, str]]) -> None:
-        """Count signatures by provider and algorithm."""
-        for labels, number in tally(made).items():
-            self.signatures[labels].inc(number)
+    def count(self, ended: Sequence[Ended]) -> None:
+        """Count the requests of one audit group, and the signatures that were made."""
+        self.audit_group_records.observe(len(ended))
+        for (operation, outcome, reason, provider, algorithm), number in Counter(map(_labels, ended)).items():
+            self.requests[operation, outcome, reason].inc(number)
+            if operation in SIGNING and outcome == "ok":
+                self.signatures[provider, algorithm].inc(number)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

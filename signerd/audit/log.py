@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -11,24 +12,36 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signerd.audit.disk import Disk
-from signerd.audit.groups import Group, pause
-from signerd.audit.records import FORMAT, Clock, Record, encode
+from signerd.audit.groups import Entry, Group, pause
+from signerd.audit.records import Clock, Record
 from signerd.audit.recovery import lock, recover
 from signerd.audit.segments import SHARD
 from signerd.audit.writer import Place, Writer
 from signerd.errors import Reason, SignerdError
 
 RECOVERED = "audit-recovered"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Sizes in bytes, times in seconds: `gather` while the log is busy, `probe` between tries after a failure."""
+    """Sizes in bytes, times in seconds: `gather` while the log is busy, `probe` between tries after a failure.
+
+    `group_records`: how many may wait for one write.
+    """
 
     gather: float = 0.002
-    group_bytes: int = 4 << 20
+    group_records: int = 8192
     segment_bytes: int = 16 << 20
     probe: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group."""
+
+    on_health: Callable[[bool, str], None] = lambda healthy, detail: None
+    on_records: Callable[[Sequence[Record]], None] = lambda records: None
 
 
 class Ticket(NamedTuple):
@@ -44,16 +57,14 @@ class Ticket(NamedTuple):
 class Log:
     """Appends records to one directory. All methods belong to the event loop that opened it."""
 
-    def __init__(
-        self, place: Place, lock: int, tuning: Tuning, on_health: Callable[[bool, str], None], disk: Disk
-    ) -> None:
+    def __init__(self, place: Place, lock: int, tuning: Tuning, listener: Listener, disk: Disk) -> None:
         self.shard = place.shard
         self.healthy = True
         self.detail = ""
         self.sequence = place.sequence
         self.revision = place.revision
         self.end = place.segment.end
-        self._on_health = on_health
+        self._listener = listener
         self._lock = lock
         self._tuning = tuning
         self._loop = asyncio.get_running_loop()
@@ -68,20 +79,16 @@ class Log:
         self._writer = Writer(place, self, disk=disk, segment_bytes=tuning.segment_bytes, probe=tuning.probe)
         self._writer.start()
 
-    def append(self, record: Record) -> Ticket:
-        """Append one record; see `append_all`."""
-        return self.append_all((record,))
+    def append(self, entry: Entry, records: int = 1) -> Ticket:
+        """Append an entry of so many records; their sequences follow each other. No I/O, never waits.
 
-    def append_all(self, records: Sequence[Record]) -> Ticket:
-        """Append the records of one request, at least one; sequences follow each other. No I/O, never waits.
-
-        Raises AUDIT_UNAVAILABLE while the log can't be written, OVERLOADED while too much waits to be written.
+        The records are made when their group is written. Raises AUDIT_UNAVAILABLE while the log can't be written,
+        OVERLOADED while too much waits to be written.
         """
         group = self._gathered
         self._admit(group)
         first = group.last + 1
-        bodies = self._encode(records, first)
-        group.extend(bodies, max([record.revision for record in records]))
+        group.add(entry, records)
         waiter = self._loop.create_future()
         group.waiters.append(waiter)
         if len(group.waiters) == 1:
@@ -96,19 +103,8 @@ class Log:
         if not self.healthy:
             self._turned_away += 1
             raise self._unavailable()
-        if len(group.data) >= self._tuning.group_bytes:
+        if group.last - group.first >= self._tuning.group_records:
             raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
-
-    def _encode(self, records: Sequence[Record], sequence: int) -> list[bytes]:
-        now, shard = self._clock.stamp(time.time_ns()), self.shard
-        bodies = []
-        for number, record in enumerate(records, sequence):
-            record.sequence = number
-            record.shard = shard
-            record.time = now
-            record.v = FORMAT
-            bodies.append(encode(record))
-        return bodies
 
     def _schedule(self) -> None:
         group, loop = self._gathered, self._loop
@@ -122,10 +118,20 @@ class Log:
 
     def _flush(self) -> None:
         group = self._gathered
-        if self._in_flight is None and group.data:
-            self._in_flight = group
-            self._gathered = Group(group.last + 1, 0.0)
-            self._writer.write(group)
+        if self._in_flight is not None or not group.entries:
+            return
+        self._gathered = Group(group.last + 1, 0.0)
+        try:
+            records = group.build(self.shard, self._clock.stamp(time.time_ns()))
+        except Exception:
+            # A record that can't be made is a defect; what it stands for is not released.
+            logger.exception("audit records can't be made")
+            self._gathered = Group(group.first, 0.0)
+            group.fail(lambda: SignerdError(Reason.INTERNAL))
+            return
+        self._in_flight = group
+        self._writer.write(group)
+        self._listener.on_records(records)
 
     def written(self, group: Group) -> None:
         """The writer's word that the group is durable."""
@@ -134,21 +140,19 @@ class Log:
         self.sequence, self.end = group.last, group.end
         self.revision = max(self.revision, group.revision)
         group.release()
-        if self._gathered.data:
+        if self._gathered.entries:
             self._schedule()
 
     def failed(self, error: OSError) -> None:
         """The writer's word that nothing can be written: all who wait are turned away."""
         self.healthy, self.detail = False, f"the audit log can't be written: {error.strerror or error}"
-        waiting = [*(self._in_flight.waiters if self._in_flight else ()), *self._gathered.waiters]
-        self._turned_away += len(waiting)
+        lost = [group for group in (self._in_flight, self._gathered) if group is not None]
+        self._turned_away += sum(len(group.waiters) for group in lost)
         self._in_flight, self._before = None, 0
         self._gathered = Group(self.sequence + 1, 0.0)
-        for waiter in waiting:
-            if not waiter.done():
-                waiter.set_exception(self._unavailable())
-                waiter.exception()  # nobody need look
-        self._on_health(False, self.detail)
+        for group in lost:
+            group.fail(self._unavailable)
+        self._listener.on_health(False, self.detail)
 
     def repaired(self) -> None:
         """The writer's word that it has a new segment; the first record in it says what happened."""
@@ -157,7 +161,7 @@ class Log:
         if not self._closing:
             detail = f"{count} requests turned away; {reason}"
             self.append(Record(operation=RECOVERED, outcome="ok", detail=detail))
-        self._on_health(True, "")
+        self._listener.on_health(True, "")
 
     def stopped(self) -> None:
         """The writer's word that it has ended."""
@@ -174,7 +178,7 @@ class Log:
             return
         self._closing = True
         self._flush()
-        rest = [group for group in (self._in_flight, self._gathered) if group is not None and group.data]
+        rest = [group for group in (self._in_flight, self._gathered) if group is not None and group.entries]
         ends = [self._loop.create_future() for _ in rest]
         for group, end in zip(rest, ends, strict=True):
             group.waiters.append(end)
@@ -190,7 +194,7 @@ async def open_log(
     *,
     instance: str,
     tuning: Tuning = Tuning(),
-    on_health: Callable[[bool, str], None] = lambda healthy, detail: None,
+    listener: Listener = Listener(),
     disk: Disk | None = None,
 ) -> Log:
     """Open the log in `directory/shard`, which is made if need be, and recover it off the event loop.
@@ -207,7 +211,7 @@ async def open_log(
             Reason.AUDIT_UNAVAILABLE,
             f"the audit log in {directory / shard} can't be opened: {error.strerror}",
         ) from error
-    return Log(place, held, tuning, on_health, disk)
+    return Log(place, held, tuning, listener, disk)
 
 
 def _open(directory: Path, shard: str, instance: str, disk: Disk) -> tuple[int, Place]:

@@ -39,6 +39,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     payload_type: str = ""
     peer: str = ""
     proof: str = ""
+    provider: str = ""
     reason: str = ""
     request_id: str = ""
     revision: int = 0
@@ -49,6 +50,10 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     traceparent: str = ""
     v: int = 0
     version: int = 0
+
+    def records(self) -> list[Record]:
+        """Itself: a record can be appended as it is."""
+        return [self]
 
 
 class Clock:

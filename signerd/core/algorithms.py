@@ -55,7 +55,12 @@ def _rsa(size: int, slow: bool) -> list[Algorithm]:
             slow,
         ),
         Algorithm(
-            f"rsa-pss-{size}-sha256", Family.RSA_PSS, Hash.SHA256, size, (f"rsa-sign-pss-{size}-sha256",), slow
+            f"rsa-pss-{size}-sha256",
+            Family.RSA_PSS,
+            Hash.SHA256,
+            size,
+            (f"rsa-sign-pss-{size}-sha256",),
+            slow,
         ),
     ]
 

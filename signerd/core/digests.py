@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 
@@ -11,23 +12,27 @@ from signerd.errors import Reason, SignerdError
 
 
 class Hash(StrEnum):
-    """A hash algorithm; the value is its name in hashlib and in OCI digests (`sha256:…`)."""
+    """A hash algorithm; the value is its name in hashlib and in OCI digests (`sha256:…`).
 
-    SHA256 = "sha256"
-    SHA384 = "sha384"
-    SHA512 = "sha512"
+    `size` is the length of a digest in bytes.
+    """
 
-    @property
-    def size(self) -> int:
-        """Length of a digest in bytes."""
-        return SIZES[self]
+    size: int
+
+    def __new__(cls, name: str, size: int) -> Self:
+        """A member with its size: an attribute, since look-ups by an enum's member are slow."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.size = size
+        return member
+
+    SHA256 = ("sha256", 32)
+    SHA384 = ("sha384", 48)
+    SHA512 = ("sha512", 64)
 
     def digest(self, data: bytes) -> bytes:
         """Hash `data`."""
-        return hashlib.new(self.value, data, usedforsecurity=True).digest()
-
-
-SIZES = {Hash.SHA256: 32, Hash.SHA384: 48, Hash.SHA512: 64}
+        return hashlib.new(self, data, usedforsecurity=True).digest()
 
 
 class Digest(msgspec.Struct, frozen=True, gc=False):
@@ -37,10 +42,10 @@ class Digest(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
     def __post_init__(self) -> None:
-        if len(self.value) != SIZES[self.hash]:
+        if len(self.value) != self.hash.size:
             raise SignerdError(
                 Reason.DIGEST_LENGTH,
-                f"digest is {len(self.value)} bytes, {self.hash.value} has {SIZES[self.hash]}",
+                f"digest is {len(self.value)} bytes, {self.hash.value} has {self.hash.size}",
                 field="digest.value",
             )
 
@@ -51,8 +56,8 @@ class Digest(msgspec.Struct, frozen=True, gc=False):
 def hash_named(name: str) -> Hash:
     """Find a hash by its name; raises HASH_UNKNOWN."""
     try:
-        return Hash(name.lower())
-    except ValueError:
+        return Hash[name.upper()]
+    except KeyError:
         raise SignerdError(
             Reason.HASH_UNKNOWN,
             f"unknown hash {name[:32]!r}; use sha256, sha384 or sha512",

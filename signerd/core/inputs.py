@@ -37,13 +37,13 @@ def prepare(algorithm: Algorithm, given: SigningInput) -> SigningInput:
 
     Raises HASH_MISMATCH, DIGEST_NOT_ACCEPTED or MU_NOT_ACCEPTED where the input does not fit.
     """
-    if isinstance(given, Message):
-        return given if algorithm.hash is None else Digest(algorithm.hash, algorithm.hash.digest(given.data))
+    if isinstance(given, Digest):
+        if given.hash is not algorithm.hash:
+            raise _digest_refused(algorithm, given)
+        return given
     if isinstance(given, Mu):
         return _prepared_mu(algorithm, given)
-    if algorithm.hash is not given.hash:
-        raise _digest_refused(algorithm, given)
-    return given
+    return given if algorithm.hash is None else Digest(algorithm.hash, algorithm.hash.digest(given.data))
 
 
 def _prepared_mu(algorithm: Algorithm, mu: Mu) -> Mu:

@@ -84,7 +84,9 @@ class Key:
         for version in self.versions:
             if version.number == wanted:
                 return version
-        raise SignerdError(Reason.VERSION_NOT_FOUND, f"key {self.name!r} has no version {number}", field="version")
+        raise SignerdError(
+            Reason.VERSION_NOT_FOUND, f"key {self.name!r} has no version {number}", field="version"
+        )
 
     def verifying(self) -> tuple[KeyVersion, ...]:
         """Versions that verify: the primary first, then newest first."""
@@ -106,7 +108,9 @@ def check_signs(version: KeyVersion) -> None:
     """Raise VERSION_STATE unless the version may sign."""
     if version.state not in SIGNS:
         raise SignerdError(
-            Reason.VERSION_STATE, f"{version.name} is {version.state.value} and does not sign", field="version"
+            Reason.VERSION_STATE,
+            f"{version.name} is {version.state.value} and does not sign",
+            field="version",
         )
 
 
@@ -114,5 +118,7 @@ def check_verifies(version: KeyVersion) -> None:
     """Raise VERSION_STATE unless the version may verify."""
     if version.state not in VERIFIES:
         raise SignerdError(
-            Reason.VERSION_STATE, f"{version.name} is {version.state.value} and does not verify", field="version"
+            Reason.VERSION_STATE,
+            f"{version.name} is {version.state.value} and does not verify",
+            field="version",
         )

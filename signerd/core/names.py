@@ -43,7 +43,7 @@ def check_request_id(value: str) -> str:
 
 
 def check_traceparent(value: str) -> str:
-    """Give the value back if it is empty or a traceparent (W3C Trace Context, section 3.2); raises TRACEPARENT_INVALID."""
+    """Give the value back if it is empty or a traceparent (W3C Trace Context, 3.2); raises TRACEPARENT_INVALID."""
     if not value or _TRACEPARENT.match(value):
         return value
     raise SignerdError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.core.keys import Key
-from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.names import check_key_name, check_request_id, check_traceparent
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
@@ -74,6 +74,7 @@ class Directory:
         async with self.recorder.attempt(caller, facts):
             check_call(call)
             check_page_size(size, MAX_PAGE)
+            check_page_token(after)
             await self.keyring.catch_up(call.min_revision)
             snapshot = self.keyring.view.snapshot
             names = sorted(name for name in snapshot.keys if name >= after)
@@ -94,3 +95,16 @@ def check_page_size(size: int, most: int) -> None:
         raise SignerdError(
             Reason.PAGE_INVALID, f"page_size is {size}, 0 to {most} are taken", field="page_size"
         )
+
+
+def check_page_token(token: str) -> None:
+    """Raise PAGE_INVALID unless the token is empty or a key name, which is what we make them of."""
+    try:
+        if token:
+            check_key_name(token)
+    except SignerdError:
+        raise SignerdError(
+            Reason.PAGE_INVALID,
+            "page_token was not made by this daemon; use next_page_token of the page before",
+            field="page_token",
+        ) from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
+from hashlib import sha256
 from time import perf_counter_ns
 
 import msgspec
@@ -20,7 +21,6 @@ from signerd.core.inputs import SigningInput
 from signerd.engine.keyring import SigningVersion
 from signerd.engine.payloads import described
 from signerd.errors import Reason, SignerdError
-from signerd.telemetry import Telemetry
 
 logger = structlog.get_logger(__name__)
 
@@ -28,8 +28,8 @@ logger = structlog.get_logger(__name__)
 class Facts(msgspec.Struct):
     """What is known of a request; filled in as it goes, written whatever happens.
 
-    `error` is why there is nothing to answer. `sequence` is the place of the record in the worker's log; what came of
-    the request may be released once the future that `Recorder.append` gave is done.
+    `error` is why there is nothing to answer. `sequence` is the place in the worker's log; what came of the request
+    may be released once the future that `Recorder.append` gave is done.
     """
 
     operation: str
@@ -41,9 +41,64 @@ class Facts(msgspec.Struct):
     payload_type: str = ""
     signed: SigningInput | None = None
     signature: bytes = b""
-    detail: str = ""
     error: SignerdError | None = None
     sequence: int = 0
+
+
+class Request(msgspec.Struct):
+    """One request that has ended, with the facts of each of its items; `duration_us` in microseconds."""
+
+    caller: Caller
+    items: Sequence[Facts]
+    duration_us: int
+    revision: int
+
+    def records(self) -> list[Record]:
+        """A record for each item. Items of one version have most in common: that part is made once and copied."""
+        parts: dict[tuple[SigningVersion | None, str], Record] = {}
+        made = []
+        for facts in self.items:
+            common = parts.get((facts.by, facts.operation))
+            if common is None:
+                common = parts[facts.by, facts.operation] = self._common(facts)
+            record = copy(common)
+            record.request_id = facts.request_id or secrets.token_hex(16)
+            if facts.signed is not None:
+                record.digest = described(facts.signed)
+            if facts.signature:
+                record.signature_sha256 = sha256(facts.signature).hexdigest()
+            if facts.payload_type or facts.traceparent or facts.error or facts.by is None:
+                self._complete(record, facts)
+            made.append(record)
+        return made
+
+    def _common(self, facts: Facts) -> Record:
+        caller, by = self.caller, facts.by
+        return Record(
+            algorithm=by.algorithm.name if by else "",
+            caller=caller.subject,
+            duration_us=self.duration_us,
+            key=by.key.name if by else "",
+            key_id=by.key_id if by else "",
+            listener=caller.listener,
+            operation=facts.operation,
+            outcome="ok",
+            peer=caller.peer,
+            proof=caller.proof,
+            provider=by.provider.name if by else "",
+            revision=self.revision,
+            version=by.version.number if by else 0,
+        )
+
+    def _complete(self, record: Record, facts: Facts) -> None:
+        record.payload_type = facts.payload_type
+        record.traceparent = facts.traceparent
+        if facts.by is None:
+            record.key, record.version = facts.key, facts.version
+        if facts.error is not None:
+            record.outcome = "refused" if facts.error.refused else "failed"
+            record.reason = facts.error.reason.name
+            record.detail = facts.error.message
 
 
 @dataclass(slots=True)
@@ -51,7 +106,6 @@ class Recorder:
     """Writes records to the worker's audit log. `revision` gives the state revision that decides now."""
 
     log: Log
-    telemetry: Telemetry
     revision: Callable[[], int]
 
     def check(self) -> None:
@@ -90,44 +144,9 @@ class Recorder:
         `started` is perf_counter_ns at the beginning. Raises AUDIT_UNAVAILABLE or OVERLOADED.
         """
         duration = (perf_counter_ns() - started) // 1000
-        revision = self.revision()
-        records = [record(caller, facts, duration, revision) for facts in ended]
-        ticket = self.log.append_all(records)
+        ticket = self.log.append(Request(caller, ended, duration, self.revision()), len(ended))
         for sequence, facts in enumerate(ended, ticket.sequence):
             facts.sequence = sequence
             if facts.error is not None:
                 facts.error.recorded = True
-        self._count(records, ended)
         return ticket.durable
-
-    def _count(self, records: Sequence[Record], ended: Sequence[Facts]) -> None:
-        self.telemetry.count_requests([(one.operation, one.outcome, one.reason) for one in records])
-        self.telemetry.count_signatures(
-            [(one.by.provider.name, one.by.algorithm.name) for one in ended if one.signature and one.by]
-        )
-
-
-def record(caller: Caller, facts: Facts, duration: int, revision: int) -> Record:
-    """The record of a request that has ended; `duration` in microseconds."""
-    by, error = facts.by, facts.error
-    return Record(
-        algorithm=by.algorithm.name if by else "",
-        caller=caller.subject,
-        detail=facts.detail or (error.message if error else ""),
-        digest=described(facts.signed) if facts.signed is not None else "",
-        duration_us=duration,
-        key=by.key.name if by else facts.key,
-        key_id=by.key_id if by else "",
-        listener=caller.listener,
-        operation=facts.operation,
-        outcome="ok" if error is None else "refused" if error.refused else "failed",
-        payload_type=facts.payload_type,
-        peer=caller.peer,
-        proof=caller.proof,
-        reason=error.reason.name if error else "",
-        request_id=facts.request_id or secrets.token_hex(16),
-        revision=revision,
-        signature_sha256=hashlib.sha256(facts.signature).hexdigest() if facts.signature else "",
-        traceparent=facts.traceparent,
-        version=by.version.number if by else facts.version,
-    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 
 from signerd.authz.identity import Caller
+from signerd.core.digests import Digest
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.names import check_request_id, check_traceparent
 from signerd.engine.checksums import check_checksum
@@ -99,7 +100,8 @@ class Signer:
             by, given = call.by, call.signed
             if call.error is None and by is not None and given is not None and not call.validate_only:
                 try:
-                    call.signature = await by.provider.sign(by.pinned, given)
+                    sign = by.provider.signer(by.pinned)
+                    call.signature = sign(given) if sign else await by.provider.sign(by.pinned, given)
                 except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
                     call.error = self.recorder.failure(problem)
             if index % SLICE == 0:
@@ -114,7 +116,8 @@ class Signer:
             signing = read(call, by)
             call.signed = given = await prepared(by, signing)
             if not call.validate_only:
-                call.signature = await by.provider.sign(by.pinned, given)
+                sign = by.provider.signer(by.pinned)
+                call.signature = sign(given) if sign else await by.provider.sign(by.pinned, given)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
             call.error = self.recorder.failure(problem)
 
@@ -127,10 +130,12 @@ def read(call: SignCall, by: SigningVersion) -> SigningInput:
     check_request_id(call.request_id)
     check_traceparent(call.traceparent)
     given = call.read_input()
-    decoded = decode(given)
-    call.payload_type = decoded.payload_type
     if call.checksum is not None:
         check_checksum(raw(given), call.checksum)
+    if isinstance(given, Digest):
+        return given
+    decoded = decode(given)
+    call.payload_type = decoded.payload_type
     return decoded.signing
 
 

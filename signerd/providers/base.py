@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from signerd.core.algorithms import Algorithm
 from signerd.core.inputs import SigningInput
+from signerd.core.signatures import Sign
 
 
 class Change(Enum):
@@ -54,8 +55,19 @@ class Health:
     detail: str = ""
 
 
+@runtime_checkable
+class SignsInline(Protocol):
+    """What a provider with keys in this process may offer besides: signing without waiting, for the hot path."""
+
+    def signer(self, uri: str, algorithm: Algorithm) -> Sign | None:
+        """What signs prepared inputs at once, None where the key must be opened first or the algorithm is slow."""
+
+
 class Provider(Protocol):
-    """One key technology. All methods raise SignerdError only (PROVIDER_*, KEY_MATERIAL_UNREADABLE, ALGORITHM_UNSUPPORTED)."""
+    """One key technology.
+
+    All methods raise SignerdError only (PROVIDER_*, KEY_MATERIAL_UNREADABLE, ALGORITHM_UNSUPPORTED).
+    """
 
     in_process: bool
     """Signs in this process with keys in memory: no time limit, verification after signing by sample."""

@@ -14,9 +14,9 @@ from signerd.core.algorithms import Algorithm
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import from_pkcs8
 from signerd.core.public_keys import load_public_key, spki
-from signerd.core.signatures import Verify, verifier
+from signerd.core.signatures import Sign, Verify, verifier
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Health, Material, Order, Provider
+from signerd.providers.base import Change, Health, Material, Order, Provider, SignsInline
 
 SAMPLE_MASK = 255
 """Sampled verification checks the first signature of a version and then every 256th."""
@@ -77,7 +77,36 @@ class Guarded:
         self._slots = asyncio.Semaphore(self._limits.concurrent)
         self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
         self._counts: dict[str, int] = {}
+        self._ready: dict[PinnedVersion, Sign] = {}
         self._on_integrity_failure = on_integrity_failure
+
+    def signer(self, version: PinnedVersion) -> Sign | None:
+        """What signs at once, with the same guarantees as `sign`; None where that takes waiting."""
+        ready = self._ready.get(version)
+        if ready is None and isinstance(self._provider, SignsInline):
+            inline = self._provider.signer(version.uri, version.algorithm)
+            if inline is not None:
+                ready = self._ready[version] = self._guarded(version, inline)
+        return ready
+
+    def _guarded(self, version: PinnedVersion, inline: Sign) -> Sign:
+        def sign(given: SigningInput) -> bytes:
+            try:
+                signature = inline(given)
+            except SignerdError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a library's exception may be anything
+                raise self._unavailable(error) from None
+            self._sample(version, given, signature)
+            return signature
+
+        return sign
+
+    def _sample(self, version: PinnedVersion, given: SigningInput, signature: bytes) -> None:
+        count = self._counts.get(version.uri, 0)
+        self._counts[version.uri] = count + 1
+        if not signature or not count & self._mask:
+            self._check(version, given, signature)
 
     async def sign(self, version: PinnedVersion, given: SigningInput) -> bytes:
         """Sign a prepared input; what comes back verifies with the pinned key, or PROVIDER_INTEGRITY is raised."""
@@ -92,10 +121,7 @@ class Guarded:
                 raise
             except Exception as error:  # noqa: BLE001 - a vendor's exception may be anything
                 raise self._unavailable(error) from None
-        count = self._counts.get(uri, 0)
-        self._counts[uri] = count + 1
-        if not signature or not count & self._mask:
-            self._check(version, given, signature)
+        self._sample(version, given, signature)
         return signature
 
     async def create(self, order: Order) -> Material:
@@ -130,6 +156,7 @@ class Guarded:
         await self._call(partial(self._provider.change, uri, change), self._limits.call)
         if change is Change.DESTROY:
             self._counts.pop(uri, None)
+            self._ready = {version: sign for version, sign in self._ready.items() if version.uri != uri}
 
     def health(self) -> Health:
         """State of the provider, from memory."""

@@ -83,6 +83,10 @@ class LocalProvider:
             return await self._in_pool(sign, given)
         return sign(given)
 
+    def signer(self, uri: str, algorithm: Algorithm) -> Sign | None:
+        """The signer of an unlocked key, None for a slow algorithm."""
+        return None if algorithm.slow else self._signers.get((uri, algorithm))
+
     async def owned(self) -> list[Material]:
         """All key files; one without its public key beside it is unlocked."""
         places = await asyncio.to_thread(self._files.places)

@@ -15,6 +15,7 @@ from signerd.authz.identity import Caller
 from signerd.engine.recorder import Facts, Recorder
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.status import DETAILS_KEY, to_status
+from signerd.telemetry import Telemetry
 
 Request = TypeVar("Request", bound=Message)
 Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
@@ -30,6 +31,7 @@ class Gate:
     """Admits requests; `max_request` is in bytes. What never reaches the engine is put on record here."""
 
     recorder: Recorder
+    telemetry: Telemetry
     max_in_flight: int
     max_request: int
     in_flight: int = 0
@@ -78,7 +80,7 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
     """The gRPC behaviour of a method, with raw bytes on both sides."""
     parse = method.request.FromString
     answer = method.answer
-    seconds = gate.recorder.telemetry.request_seconds[method.operation]
+    seconds = gate.telemetry.request_seconds[method.operation]
 
     async def behaviour(raw: bytes, context: Context) -> bytes:
         gate.enter()

@@ -94,22 +94,22 @@ def sign_response(signed: Facts, shard: str, with_checksum: bool) -> pb.SignResp
 def fill_response(response: pb.SignResponse, signed: Facts, shard: str, with_checksum: bool) -> None:
     """As sign_response, into a message that is there already."""
     if signed.by is not None:
-        response.CopyFrom(_constant_part(signed.by))
+        response.CopyFrom(_constant_part(signed.by, shard))
     response.signature = signed.signature
-    response.audit.shard = shard
     response.audit.sequence = signed.sequence
     if with_checksum:
         response.signature_crc32c = checksum(signed.signature)
 
 
 @lru_cache(maxsize=4096)
-def _constant_part(by: SigningVersion) -> pb.SignResponse:
+def _constant_part(by: SigningVersion, shard: str) -> pb.SignResponse:
     """What all signatures of a version have in common; copying it is cheaper than filling it in."""
     return pb.SignResponse(
         key_version=by.name,
         algorithm=by.algorithm.name,
         key_id=by.key_id,
         ssh_fingerprint=by.ssh_fingerprint,
+        audit=resources.AuditPosition(shard=shard),
     )
 
 

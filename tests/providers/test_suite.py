@@ -168,7 +168,7 @@ async def test_disabled_and_enabled_material_signs_again(subject: Subject) -> No
 
 async def test_material_survives_a_restart(subject: Subject) -> None:
     if not subject.survives:
-        pytest.skip("keys in memory are gone by design")
+        return  # keys in memory are gone by design
     material = await made(subject)
     again = subject.open()
     assert await again.public_key(material.uri) == material.public_key

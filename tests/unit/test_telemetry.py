@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from signerd.audit.records import Record
 from signerd.exposition import join
 from signerd.telemetry import Telemetry
 
@@ -20,24 +21,28 @@ def values(exposition: bytes) -> dict[str, float]:
 
 def worked(requests: int, in_flight: int) -> bytes:
     telemetry = Telemetry()
+    signed = {"operation": "sign", "provider": "local", "algorithm": "ecdsa-p256-sha256"}
+    telemetry.count(
+        [
+            *(Record(operation="sign", outcome="refused", reason="KEY_NOT_FOUND") for _ in range(requests)),
+            *(Record(outcome="ok", **signed) for _ in range(4)),
+        ]
+    )
     for _ in range(requests):
-        telemetry.count_requests([("Sign", "ok", "")])
         telemetry.request_seconds["Sign"].observe(0.002)
-    telemetry.signatures["local", "ecdsa-p256-sha256"].inc(100)
     telemetry.provider_healthy["local"].set(1)
-    telemetry.audit_group_records.observe(7)
     telemetry.in_flight.set(in_flight)
     return telemetry.exposition()
 
 
 def test_what_is_counted_is_shown() -> None:
     shown = values(worked(3, 2))
-    assert shown["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 3
+    assert shown["signerd_requests_total{operation=sign,outcome=refused,reason=KEY_NOT_FOUND}"] == 3
     assert shown["signerd_request_seconds_count{operation=Sign}"] == 3
     assert shown["signerd_request_seconds_sum{operation=Sign}"] == pytest.approx(0.006)
     assert shown["signerd_request_seconds_bucket{le=0.001,operation=Sign}"] == 0
     assert shown["signerd_request_seconds_bucket{le=0.0025,operation=Sign}"] == 3
-    assert shown["signerd_signatures_total{algorithm=ecdsa-p256-sha256,provider=local}"] == 100
+    assert shown["signerd_signatures_total{algorithm=ecdsa-p256-sha256,provider=local}"] == 4
     assert shown["signerd_audit_group_records_bucket{le=5.0}"] == 0
     assert shown["signerd_audit_group_records_bucket{le=10.0}"] == 1
     assert shown["signerd_in_flight{}"] == 2
@@ -77,7 +82,7 @@ def test_two_of_them_do_not_share_figures() -> None:
 
 def test_workers_are_joined_counters_summed_and_gauges_kept_apart() -> None:
     joined = values(join({0: worked(3, 2), 1: worked(4, 5)}))
-    assert joined["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 7
+    assert joined["signerd_requests_total{operation=sign,outcome=refused,reason=KEY_NOT_FOUND}"] == 7
     assert joined["signerd_request_seconds_bucket{le=0.0025,operation=Sign}"] == 7
     assert joined["signerd_request_seconds_sum{operation=Sign}"] == pytest.approx(0.014)
     assert joined["signerd_audit_group_records_count{}"] == 2
@@ -99,7 +104,7 @@ def test_a_joined_exposition_names_each_family_once() -> None:
 
 def test_a_series_that_one_worker_lacks() -> None:
     joined = values(join({0: Telemetry().exposition(), 1: worked(2, 0)}))
-    assert joined["signerd_requests_total{operation=Sign,outcome=ok,reason=}"] == 2
+    assert joined["signerd_requests_total{operation=sign,outcome=refused,reason=KEY_NOT_FOUND}"] == 2
 
 
 def test_nothing_to_join() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from signerd.audit.log import Tuning, open_log
 from signerd.audit.records import Record
+from tests.unit.audit.samples import Several
 
 
 async def main(directory: str) -> None:
@@ -16,7 +17,9 @@ async def main(directory: str) -> None:
 
     async def caller() -> None:
         while True:
-            ticket = log.append_all([Record(operation="sign", outcome="ok", key="k" * 200) for _ in range(3)])
+            ticket = log.append(
+                Several([Record(operation="sign", outcome="ok", key="k" * 200) for _ in range(3)]), 3
+            )
             await ticket.durable
             os.write(1, ticket.sequence.to_bytes(8, "little"))
 

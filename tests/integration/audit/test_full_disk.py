@@ -13,6 +13,7 @@ from signerd.audit.checking import check
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.audit.records import Record
 from signerd.errors import Reason, SignerdError
+from tests.unit.audit.samples import Several
 
 
 def mounted(*arguments: str) -> bool:
@@ -40,7 +41,9 @@ async def log(disk: Path) -> AsyncIterator[Log]:
 
 
 def append(log: Log) -> asyncio.Future[None]:
-    return log.append_all([Record(operation="sign", outcome="ok", key="k" * 400) for _ in range(50)]).durable
+    return log.append(
+        Several([Record(operation="sign", outcome="ok", key="k" * 400) for _ in range(50)]), 50
+    ).durable
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from signerd.audit.disk import Disk
@@ -15,6 +16,16 @@ from signerd.audit.segments import Header, name_of, pack
 
 def make_record(**fields: object) -> Record:
     return Record(**({"operation": "sign", "outcome": "ok", "key": "team-a/release"} | fields))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Several:
+    """One entry of many records."""
+
+    made: list[Record]
+
+    def records(self) -> list[Record]:
+        return self.made
 
 
 def body(sequence: int, **fields: object) -> bytes:

@@ -11,11 +11,11 @@ import pytest
 
 from signerd.audit.checking import check
 from signerd.audit.groups import pause
-from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.log import Listener, Log, Tuning, open_log
 from signerd.audit.reading import get_record
 from signerd.audit.segments import segments_in
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.samples import FaultyDisk, make_record
+from tests.unit.audit.samples import FaultyDisk, Several, make_record
 
 Opener = Callable[..., "asyncio.Future[Log]"]
 FAST = Tuning(gather=0.0005, probe=0.01)
@@ -35,7 +35,9 @@ def health() -> Health:
 
 @pytest.fixture
 async def log(tmp_path: Path, faulty: FaultyDisk, health: Health) -> AsyncIterator[Log]:
-    log = await open_log(tmp_path, "0", instance="i", tuning=FAST, on_health=health, disk=faulty)
+    log = await open_log(
+        tmp_path, "0", instance="i", tuning=FAST, listener=Listener(on_health=health), disk=faulty
+    )
     yield log
     await log.close()
 
@@ -69,7 +71,7 @@ async def test_records_are_on_disk_when_their_future_is_done(log: Log, tmp_path:
 
 async def test_a_batch_takes_sequences_in_a_row(log: Log, tmp_path: Path) -> None:
     one = log.append(make_record(key="first"))
-    many = log.append_all([make_record(key=f"item-{number}") for number in range(100)])
+    many = log.append(Several([make_record(key=f"item-{number}") for number in range(100)]), 100)
     await many.durable
 
     assert (one.sequence, many.sequence, log.sequence) == (1, 2, 101)
@@ -105,13 +107,26 @@ async def test_a_caller_who_goes_away_takes_nobody_with_him(log: Log) -> None:
     assert log.sequence == 2
 
 
-async def test_a_record_that_can_not_be_encoded_changes_nothing(log: Log) -> None:
-    with pytest.raises(TypeError):
-        log.append_all([make_record(), make_record(detail=object())])
-    ticket = log.append(make_record())
-    await ticket.durable
+@pytest.mark.parametrize(
+    ("entry", "announced"),
+    [
+        (Several([make_record(), make_record(detail=object())]), 2),
+        (Several([make_record()]), 2),
+    ],
+)
+async def test_records_that_can_not_be_made_turn_away_their_group_and_change_nothing(
+    log: Log, entry: Several, announced: int
+) -> None:
+    beside = log.append(make_record())
+    ticket = log.append(entry, announced)
+    for waiting in (beside, ticket):
+        with pytest.raises(SignerdError) as caught:
+            await waiting.durable
+        assert caught.value.reason is Reason.INTERNAL
 
-    assert ticket.sequence == log.sequence == 1
+    after = log.append(make_record())
+    await after.durable
+    assert (after.sequence, log.sequence, log.healthy) == (1, 1, True)
 
 
 @pytest.mark.parametrize("partial", [0, 1, 25, 150])
@@ -151,7 +166,7 @@ async def test_those_in_flight_and_those_who_gather_are_all_turned_away(log: Log
     faulty.gate.clear()
     in_flight = log.append(make_record())
     await until(lambda: faulty.waiting)
-    gathered = log.append_all([make_record(), make_record()])
+    gathered = log.append(Several([make_record(), make_record()]), 2)
     faulty.gate.set()
     results = await asyncio.gather(in_flight.durable, gathered.durable, return_exceptions=True)
 
@@ -162,7 +177,7 @@ async def test_those_in_flight_and_those_who_gather_are_all_turned_away(log: Log
 
 
 async def test_too_much_in_memory_is_refused_and_nothing_is_lost(tmp_path: Path, faulty: FaultyDisk) -> None:
-    tuning = Tuning(group_bytes=1000, probe=0.01)
+    tuning = Tuning(group_records=3, probe=0.01)
     log = await open_log(tmp_path, "0", instance="i", tuning=tuning, disk=faulty)
     faulty.gate.clear()
     tickets = [log.append(make_record())]
@@ -219,7 +234,7 @@ async def test_a_segment_somebody_else_wrote_to_is_noticed(
 
 
 async def test_durable_records_cut_off_by_somebody_stop_the_log_for_good(log: Log, tmp_path: Path) -> None:
-    await log.append_all([make_record()] * 20).durable
+    await log.append(Several([make_record() for _ in range(20)]), 20).durable
     path = segments_in(tmp_path / "0")[0]
     path.write_bytes(path.read_bytes()[:300])
     await refused(log)

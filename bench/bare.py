@@ -1,0 +1,37 @@
+"""A bare grpc.aio server whose one method answers nothing: the ceiling of unary calls. `python -m bench.bare SOCKET`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import grpc
+import uvloop
+from grpc import aio
+
+
+class Nothing(grpc.GenericRpcHandler):
+    """Answers every method with no bytes."""
+
+    def __init__(self) -> None:
+        async def answer(request: bytes, context: object) -> bytes:
+            return b""
+
+        self._handler = grpc.unary_unary_rpc_method_handler(answer)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> object:
+        """The one handler."""
+        return self._handler
+
+
+async def main(address: str) -> None:
+    """Serve until killed."""
+    server = aio.server()
+    server.add_generic_rpc_handlers((Nothing(),))
+    server.add_insecure_port(address)
+    await server.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1]))
