@@ -1,0 +1,330 @@
+"""A worker without its sockets: requests go in as bytes where gRPC would hand them over, answers come out.
+
+All parts are real (SQLite, audit log, providers); only the disk of the log and the provider `far` do as they are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message as Protobuf
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from signerd import daemon
+from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.reading import list_records
+from signerd.audit.records import Record
+from signerd.authz.identity import Caller
+from signerd.config_file import read
+from signerd.core.algorithms import TABLE, Algorithm, algorithm_named
+from signerd.core.inputs import Message, SigningInput, prepare
+from signerd.core.keys import Key, KeyVersion, Purpose, State
+from signerd.core.private_keys import generate, to_pkcs8
+from signerd.core.public_keys import load_public_key
+from signerd.core.signatures import verifier
+from signerd.errors import Reason
+from signerd.providers.base import Order
+from signerd.providers.guard import Guarded
+from signerd.providers.local import LocalProvider
+from signerd.providers.memory import MemoryProvider
+from signerd.rpc.server import router
+from signerd.state.changes import ChangeRequest
+from signerd.state.database import open_database
+from signerd.state.location import SqliteLocation
+from signerd.state.snapshot import Snapshot
+from signerd.state.state_key import StateKey
+from signerd.state.store import Store, utc_now
+from signerd.telemetry import Telemetry
+from signerd.v1 import signer_pb2 as pb
+from tests.unit.audit.samples import FaultyDisk
+
+ANN = Caller("unix:ann", "unix-socket", "ann")
+BOB = Caller("spiffe://example.org/bob", "mtls", "tcp", "ipv4:192.0.2.1:4711")
+PASSWORD = b"correct-horse-battery"
+CONFIG = b"""
+providers: {here: {type: memory}, far: {type: memory}, files: {type: local, directory: keys}}
+default_provider: here
+limits: {request: 1MiB, payload: 4096, concurrent: 300}
+"""
+REQUEST_LIMIT, PAYLOAD_LIMIT, CONCURRENT = 1 << 20, 4096, 300
+
+
+class Refused(Exception):
+    """A call that ended in an error: its status and details."""
+
+    def __init__(self, status: Status) -> None:
+        self.code = grpc_code(status.code)
+        self.message = status.message
+        self.field, self.retry = "", None
+        for detail in status.details:
+            for kind in (ErrorInfo, BadRequest, RetryInfo):
+                if detail.Is(kind.DESCRIPTOR):
+                    self._take(kind.FromString(detail.value))
+        super().__init__(f"{self.reason.name}: {self.message}")
+
+    def _take(self, detail: Any) -> None:
+        if isinstance(detail, ErrorInfo):
+            assert detail.domain == "signerd.dev"
+            self.reason = Reason[detail.reason]
+            self.metadata = dict(detail.metadata)
+        elif isinstance(detail, BadRequest):
+            (violation,) = detail.field_violations
+            self.field = violation.field
+        else:
+            self.retry = detail.retry_delay.ToTimedelta().total_seconds()
+
+
+def grpc_code(number: int) -> grpc.StatusCode:
+    return next(code for code in grpc.StatusCode if code.value[0] == number)
+
+
+@dataclass
+class Context:
+    """What gRPC hands over with a call, as far as signerd asks for it."""
+
+    caller: Caller
+
+    async def abort(self, code: grpc.StatusCode, message: str, trailers: Iterable[tuple[str, bytes]]) -> None:
+        ((name, packed),) = trailers
+        status = Status.FromString(packed)
+        assert (name, status.code, status.message) == ("grpc-status-details-bin", code.value[0], message)
+        raise Refused(status)
+
+
+class Far(MemoryProvider):
+    """A provider outside this process. It waits at `gate`, and raises `fault` if that is set."""
+
+    in_process = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.fault: BaseException | None = None
+        self.waiting = self.most_waiting = 0
+
+    async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        try:
+            await self.gate.wait()
+        finally:
+            self.waiting -= 1
+        if self.fault is not None:
+            raise self.fault
+        return await super().sign(uri, algorithm, given)
+
+
+class CountingStore(Store):
+    """A store that counts how often the state was read."""
+
+    loads = 0
+
+    async def load(self, minimum_revision: int = 0) -> Snapshot:
+        self.loads += 1
+        return await super().load(minimum_revision)
+
+
+@dataclass
+class Called:
+    """What gRPC looks a method up by."""
+
+    method: str
+
+
+class Engine:
+    """The worker under test, and what tests need of its surroundings."""
+
+    def __init__(
+        self, worker: daemon.Worker, store: CountingStore, disk: FaultyDisk, far: Far, home: Path
+    ) -> None:
+        self.worker, self.store, self.disk, self.far = worker, store, disk, far
+        self.log: Log = worker.log
+        self.keyring = worker.keyring
+        store.loads = 0
+        self.audit, self.keys = home / "audit", home / "keys"
+        identify: Callable[[Any], Caller] = lambda context: context.caller  # noqa: E731
+        self._router: Any = router(worker.listeners.methods, worker.gate, identify)
+
+    async def raw(self, path: str, request: bytes, caller: Caller = ANN) -> bytes:
+        """Call a method, `Signer/Sign`, with bytes."""
+        handler = self._router.service(Called(f"/signerd.v1.{path}"))
+        answer: bytes = await handler.unary_unary(request, Context(caller))
+        return answer
+
+    async def call(self, path: str, request: Protobuf, caller: Caller = ANN) -> Any:
+        """Call a method; raises Refused."""
+        answer = await self.raw(path, request.SerializeToString(), caller)
+        return response_type(path).FromString(answer)
+
+    async def sign(self, key: str, caller: Caller = ANN, **fields: Any) -> pb.SignResponse:
+        """Sign `some bytes`, or the input that is given."""
+        answer: pb.SignResponse = await self.call("Signer/Sign", sign_request(key, **fields), caller)
+        return answer
+
+    async def batch(
+        self, items: Sequence[pb.SignRequest], caller: Caller = ANN, **fields: Any
+    ) -> list[pb.SignResponse | Refused]:
+        """Sign a batch; items that failed come back as Refused."""
+        answer = await self.call("Signer/BatchSign", pb.BatchSignRequest(items=items, **fields), caller)
+        return [
+            Refused(one.error) if one.WhichOneof("result") == "error" else one.response
+            for one in answer.results
+        ]
+
+    async def verify(
+        self, key: str, signature: bytes, caller: Caller = ANN, **fields: Any
+    ) -> pb.VerifyResponse:
+        """Verify a signature over `some bytes`, or the input that is given."""
+        request = pb.VerifyRequest(key=key, signature=signature, **with_input(fields))
+        answer: pb.VerifyResponse = await self.call("Signer/Verify", request, caller)
+        return answer
+
+    async def stream(
+        self, parts: Iterable[pb.SignStreamRequest | bytes], caller: Caller = ANN
+    ) -> pb.SignResponse:
+        """Sign a stream of messages; bytes go in as they are."""
+
+        async def messages() -> AsyncIterator[bytes]:
+            for part in parts:
+                yield part if isinstance(part, bytes) else part.SerializeToString()
+
+        handler = self._router.service(Called("/signerd.v1.Signer/SignStream"))
+        answer = await handler.stream_unary(messages(), Context(caller))
+        return pb.SignStreamResponse.FromString(answer).response
+
+    async def add_key(
+        self,
+        name: str,
+        algorithm: str = "ecdsa-p256-sha256",
+        *,
+        purpose: Purpose = Purpose.ARTIFACT,
+        provider: str = "here",
+        states: Sequence[State] = (State.ACTIVE,),
+        primary: int = 1,
+        seen: bool = True,
+    ) -> Key:
+        """Put a key into the state; without `seen` the worker does not know of it yet."""
+        row = algorithm_named(algorithm)
+        versions = [await self._version(name, row, provider, *one) for one in enumerate(states, 1)]
+        key = Key(name, row, purpose, provider, primary, tuple(versions), utc_now(), "unix:ann")
+        await self.store.commit_key(key, ChangeRequest("", "unix:ann", b"", "create-key"), lambda _: b"")
+        if seen:
+            await self.keyring.reload()
+        self.store.loads = 0
+        return key
+
+    async def _version(
+        self, name: str, row: Algorithm, provider: str, number: int, state: State
+    ) -> KeyVersion:
+        order = Order(name, number, row, "tag", imported(row.family.value[:3], row.size, number))
+        material = await self.worker.providers[provider].create(order)
+        return KeyVersion(name, number, state, material.uri, material.public_key, utc_now())
+
+    def records(self) -> list[Record]:
+        """All durable records, oldest first."""
+        page = list_records(self.audit, page_size=1000)
+        assert not page.next_token
+        return [entry.record for entry in page.entries][::-1]
+
+    def record(self) -> Record:
+        """The only record there is."""
+        (record,) = self.records()
+        return record
+
+    def written(self) -> bytes:
+        """All bytes of the audit log's files."""
+        return b"".join(path.read_bytes() for path in sorted(self.audit.rglob("*.log")))
+
+
+def sign_request(key: str, **fields: Any) -> pb.SignRequest:
+    return pb.SignRequest(key=key, **with_input(fields))
+
+
+def with_input(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with an input; `message=None` leaves it out."""
+    if not fields.keys() & {"message", "digest", "dsse", "ml_dsa_mu"}:
+        return {"message": b"some bytes", **fields}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def header(key: str, length: int, **fields: Any) -> pb.SignStreamRequest:
+    """The first message of a stream."""
+    return pb.SignStreamRequest(header=pb.SignStreamHeader(key=key, length=length, **fields))
+
+
+def chunk(data: bytes) -> pb.SignStreamRequest:
+    """A further message of a stream."""
+    return pb.SignStreamRequest(chunk=data)
+
+
+def response_type(path: str) -> type[Any]:
+    """The message that a method answers with."""
+    service, method = path.split("/")
+    found = descriptor_pool.Default().FindServiceByName(f"signerd.v1.{service}")
+    return message_factory.GetMessageClass(found.methods_by_name[method].output_type)
+
+
+def check_signature(key: Key, data: bytes, signature: bytes, version: int = 0) -> None:
+    """Raise unless the signature is one of the version over the message."""
+    public_key = load_public_key(key.version(version).public_key, key.algorithm)
+    verifier(public_key, key.algorithm)(prepare(key.algorithm, Message(data)), signature)
+
+
+@asynccontextmanager
+async def opened(
+    location: SqliteLocation, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Engine]:
+    """The worker over a migrated database and what an earlier one left in `home`."""
+    config = read(CONFIG, "config.yaml", home, {"SIGNERD_HOME": str(home)})
+    async with AsyncExitStack() as stack:
+        database = open_database(location)
+        stack.push_async_callback(database.close)
+        store = CountingStore(database, StateKey(bytes(32)))
+        snapshot = await store.open()
+        disk, far = FaultyDisk(), Far()
+        log = await open_log(
+            config.audit.directory, "w0", instance="i", tuning=Tuning(gather=0.0005, probe=0.01), disk=disk
+        )
+        stack.push_async_callback(log.close)
+        stack.callback(disk.gate.set)
+        providers = {
+            "here": Guarded("here", "memory", MemoryProvider()),
+            "far": Guarded("far", "memory", far),
+            "files": Guarded("files", "local", LocalProvider(home / "keys", lambda: PASSWORD)),
+        }
+        monkeypatch.setattr(daemon, "guarded", lambda name, *_: providers[name])
+        wiring = daemon.Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
+        worker = daemon.build_worker(wiring, daemon.Opened(Telemetry(), database, store, snapshot, log))
+        yield Engine(worker, store, disk, far, home)
+
+
+@cache
+def imported(kind: str, size: int, number: int) -> bytes:
+    """A private key, PKCS#8 DER, made once for all tests: RSA takes seconds. `kind` begins the family's name."""
+    row = next(row for row in TABLE if row.family.value.startswith(kind) and row.size == size)
+    return to_pkcs8(generate(row))
+
+
+async def refused(call: Awaitable[object]) -> Refused:
+    """The error that a call ends in."""
+    with pytest.raises(Refused) as caught:
+        await call
+    return caught.value
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.002)
