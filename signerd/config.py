@@ -160,7 +160,7 @@ class Audit(Section):
 
     directory: FilePath
     gather: Annotated[Duration, Field(le=1.0)] = 0.002
-    segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 64 << 20
+    segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 16 << 20
 
 
 class LocalProvider(Section):
@@ -196,13 +196,12 @@ ProviderConfig = Annotated[LocalProvider | MemoryProvider, Field(discriminator="
 
 
 class Limits(Section):
-    """How much is taken: bytes of a request and a payload, requests under way, streams of a connection, batch items."""
+    """How much is taken: bytes of a request and a payload, requests under way, streams of a connection."""
 
     request: Annotated[Size, Field(ge=4096, le=64 << 20)] = 4 << 20
     payload: Annotated[Size, Field(ge=1024, le=64 << 20)] = 3 << 20
     concurrent: Annotated[int, Field(ge=1, le=100_000)] = 1000
     streams: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    batch: Annotated[int, Field(ge=1, le=1000)] = 1000
 
     @model_validator(mode="after")
     def _check(self) -> Self:

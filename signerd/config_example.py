@@ -41,7 +41,7 @@ state:
 audit:
   directory: /var/lib/signerd/audit
   gather: 2ms                 # how long a group of records waits for more before it is synced
-  segment: 64MiB              # a new file begins at this size
+  segment: 16MiB              # a new file begins at this size
 
 # Where private keys are. The name stands in key URIs: don't change it later.
 providers:
@@ -60,7 +60,6 @@ limits:
   payload: 3MiB               # what one request can have signed; SignStream takes more
   concurrent: 1000            # requests under way, in each worker
   streams: 1000               # of one connection
-  batch: 1000                 # items of a BatchSign
 
 log:
   level: info                 # debug, info, warning, error

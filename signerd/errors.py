@@ -126,7 +126,9 @@ class Reason(Enum):
         "Send the message or a digest.",
     )
     ALGORITHM_UNKNOWN = Facts(
-        Code.INVALID_ARGUMENT, "No algorithm has that name.", "See the table of algorithms in the documentation."
+        Code.INVALID_ARGUMENT,
+        "No algorithm has that name.",
+        "See the table of algorithms in the documentation.",
     )
     ALGORITHM_UNSUPPORTED = Facts(
         Code.INVALID_ARGUMENT,
@@ -143,7 +145,9 @@ class Reason(Enum):
         Code.NOT_FOUND, "There is no key of that name.", "See `signerctl keys list`; create it first."
     )
     KEY_EXISTS = Facts(
-        Code.ALREADY_EXISTS, "A key of that name exists.", "Choose another name; versions are made by rotation."
+        Code.ALREADY_EXISTS,
+        "A key of that name exists.",
+        "Choose another name; versions are made by rotation.",
     )
     VERSION_INVALID = Facts(
         Code.INVALID_ARGUMENT, "The version is negative.", "Use 0 for the primary, or a number from 1."
@@ -172,7 +176,9 @@ class Reason(Enum):
         "Check the file with `openssl pkey -in FILE -noout`.",
     )
     PASSWORD_WRONG = Facts(
-        Code.INVALID_ARGUMENT, "The password does not open the private key.", "Give the password it was encrypted with."
+        Code.INVALID_ARGUMENT,
+        "The password does not open the private key.",
+        "Give the password it was encrypted with.",
     )
     # Signatures
     SIGNATURE_MISMATCH = Facts(
@@ -187,7 +193,9 @@ class Reason(Enum):
     )
     # Identity
     CALLER_UNAUTHENTICATED = Facts(
-        Code.UNAUTHENTICATED, "The caller has not proved who it is.", "Use a client certificate or the Unix socket."
+        Code.UNAUTHENTICATED,
+        "The caller has not proved who it is.",
+        "Use a client certificate or the Unix socket.",
     )
     CALLER_DENIED = Facts(
         Code.PERMISSION_DENIED, "The caller may not do this.", "Ask those who write the policy."
@@ -200,7 +208,9 @@ class Reason(Enum):
         Code.UNAVAILABLE, "The provider can't be reached or used now.", "Try again; see `signerctl status`."
     )
     PROVIDER_TIMEOUT = Facts(
-        Code.UNAVAILABLE, "The provider did not answer within its time limit.", "Try again; see `signerctl status`."
+        Code.UNAVAILABLE,
+        "The provider did not answer within its time limit.",
+        "Try again; see `signerctl status`.",
     )
     PROVIDER_INTEGRITY = Facts(
         Code.DATA_LOSS,
@@ -240,10 +250,14 @@ class Reason(Enum):
         "Restore the right database; signerd does not act on this one.",
     )
     OVERLOADED = Facts(
-        Code.RESOURCE_EXHAUSTED, "More requests are under way than `limits.concurrent` allows.", "Try again a bit later."
+        Code.RESOURCE_EXHAUSTED,
+        "More requests are under way than `limits.concurrent` allows.",
+        "Try again a bit later.",
     )
     DEADLINE = Facts(
-        Code.DEADLINE_EXCEEDED, "The deadline passed before there was an answer.", "Give more time, or try again."
+        Code.DEADLINE_EXCEEDED,
+        "The deadline passed before there was an answer.",
+        "Give more time, or try again.",
     )
     CANCELLED = Facts(Code.CANCELLED, "The caller went away before there was an answer.", "Try again.")
     METHOD_UNKNOWN = Facts(
@@ -273,10 +287,14 @@ class Reason(Enum):
         "Check who listens there.",
     )
     DAEMON_UNREACHABLE = Facts(
-        Code.UNAVAILABLE, "No daemon answers at the endpoint.", "Start it with `signerd serve`, or set SIGNERD_ADDR."
+        Code.UNAVAILABLE,
+        "No daemon answers at the endpoint.",
+        "Start it with `signerd serve`, or set SIGNERD_ADDR.",
     )
     ENDPOINT_INVALID = Facts(
-        Code.INVALID_ARGUMENT, "The endpoint is not `unix:PATH` or `HOST:PORT`.", "Mend --endpoint or SIGNERD_ADDR."
+        Code.INVALID_ARGUMENT,
+        "The endpoint is not `unix:PATH` or `HOST:PORT`.",
+        "Mend --endpoint or SIGNERD_ADDR.",
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import grpc
+from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from signerd.rpc.calls import Handler
@@ -52,7 +54,7 @@ class LazyReflection(grpc.GenericRpcHandler):
             from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
             names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call]
                 reflection.aio.ReflectionServicer(names), Collector(self._handlers)
             )
         for handler in self._handlers:
@@ -79,5 +81,5 @@ class Collector:
 def health_handlers(shown: Health) -> list[grpc.GenericRpcHandler]:
     """Handlers of the health service, as a list that a server takes."""
     handlers: list[grpc.GenericRpcHandler] = []
-    health_pb2_grpc.add_HealthServicer_to_server(shown.servicer, Collector(handlers))
+    health_pb2_grpc.add_HealthServicer_to_server(shown.servicer, cast(aio.Server, Collector(handlers)))
     return handlers

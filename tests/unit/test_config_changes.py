@@ -42,7 +42,6 @@ def test_what_a_running_daemon_takes_over(replaced: dict[str, str], path: str) -
     [
         ({"workers__1": "2"}, "workers"),
         ({"cert__/etc/signerd/tls.crt": "/other"}, "listeners.cluster.tls.cert"),
-        ({"batch__1000": "10"}, "limits.batch"),
         ({"streams__1000": "10"}, "limits.streams"),
         ({"gather__2ms": "3ms"}, "audit.gather"),
         ({"tcp__0.0.0.0:8443": "0.0.0.0:8444"}, "listeners.cluster.tcp"),

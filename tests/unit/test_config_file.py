@@ -94,7 +94,7 @@ UNKNOWN = [
     ("state", "state: {uri: x}", "did you mean url?"),
     ("audit", "audit: {gather_ms: 2}", "did you mean gather?"),
     ("providers.p", "providers: {p: {type: local, directory: k, dir: x}}", "did you mean directory?"),
-    ("limits", "limits: {batsh: 1}", "did you mean batch?"),
+    ("limits", "limits: {steams: 1}", "did you mean streams?"),
     ("log", "log: {zzzz: 1}", "known here: format, level"),
 ]
 
@@ -175,7 +175,7 @@ TLS = "tls: {cert: c, key: k"
         ("default_provider: nowhere", "default_provider: is not one of providers"),
         ("providers: {a: {type: memory}, b: {type: memory}}", "default_provider: is missing"),
         ("workers: 0", "workers: must be at least 1"),
-        ("limits: {batch: 1001}", "limits.batch: must be at most 1000"),
+        ("limits: {streams: 100001}", "limits.streams: must be at most 100000"),
         ("drain: soon", "drain: is not a duration"),
         ("drain: .nan", "drain: is not a duration"),
         ("log: {level: loud}", "log.level: must be 'debug', 'info', 'warning' or 'error'"),

@@ -19,13 +19,16 @@ def values(exposition: bytes) -> dict[str, float]:
     }
 
 
+def signed() -> Record:
+    return Record(operation="sign", outcome="ok", provider="local", algorithm="ecdsa-p256-sha256")
+
+
 def worked(requests: int, in_flight: int) -> bytes:
     telemetry = Telemetry()
-    signed = {"operation": "sign", "provider": "local", "algorithm": "ecdsa-p256-sha256"}
     telemetry.count(
         [
             *(Record(operation="sign", outcome="refused", reason="KEY_NOT_FOUND") for _ in range(requests)),
-            *(Record(outcome="ok", **signed) for _ in range(4)),
+            *(signed() for _ in range(4)),
         ]
     )
     for _ in range(requests):
