@@ -65,7 +65,8 @@ class Refused(Exception):
     def __init__(self, status: Status) -> None:
         self.code = grpc_code(status.code)
         self.message = status.message
-        self.field, self.retry = "", None
+        self.field = ""
+        self.retry: float | None = None
         for detail in status.details:
             for kind in (ErrorInfo, BadRequest, RetryInfo):
                 if detail.Is(kind.DESCRIPTOR):
@@ -156,10 +157,17 @@ class Engine:
         identify: Callable[[Any], Caller] = lambda context: context.caller  # noqa: E731
         self._router: Any = router(worker.listeners.methods, worker.gate, identify)
 
+    def handler(self, path: str) -> Any:
+        """What gRPC would call for a method, `Signer/Sign`."""
+        return self._router.service(Called(f"/signerd.v1.{path}"))
+
+    def context(self, caller: Caller) -> Context:
+        """The context of a call."""
+        return Context(caller)
+
     async def raw(self, path: str, request: bytes, caller: Caller = ANN) -> bytes:
-        """Call a method, `Signer/Sign`, with bytes."""
-        handler = self._router.service(Called(f"/signerd.v1.{path}"))
-        answer: bytes = await handler.unary_unary(request, Context(caller))
+        """Call a method with bytes."""
+        answer: bytes = await self.handler(path).unary_unary(request, Context(caller))
         return answer
 
     async def call(self, path: str, request: Protobuf, caller: Caller = ANN) -> Any:
@@ -199,8 +207,7 @@ class Engine:
             for part in parts:
                 yield part if isinstance(part, bytes) else part.SerializeToString()
 
-        handler = self._router.service(Called("/signerd.v1.Signer/SignStream"))
-        answer = await handler.stream_unary(messages(), Context(caller))
+        answer = await self.handler("Signer/SignStream").stream_unary(messages(), Context(caller))
         return pb.SignStreamResponse.FromString(answer).response
 
     async def add_key(
