@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,14 @@ class Step:
     shown: str
 
 
-def steps(page: str) -> list[Step]:
-    """All commands of a page, in order."""
+def steps(page: str, missing: Collection[str] = ()) -> list[Step]:
+    """All commands of a page, in order; blocks that call a program of `missing` are left out."""
     found = []
     for block in BLOCK.finditer(page):
         first = page.count("\n", 0, block.start(1)) + 1
-        found += _steps(block[1].splitlines(), first)
+        made = _steps(block[1].splitlines(), first)
+        if not any(program in step.command.split() for step in made for program in missing):
+            found += made
     return found
 
 

@@ -33,6 +33,11 @@ def test_steps_are_commands_with_the_output_below_them() -> None:
     assert found[1].command == "printf '%s\\n' two \\\n    three"
 
 
+def test_blocks_with_a_missing_program_are_left_out() -> None:
+    assert len(steps(PAGE, ("other",))) == 2
+    assert steps(PAGE, ("printf",)) == []
+
+
 def test_a_block_that_begins_with_output_is_refused() -> None:
     with pytest.raises(AssertionError, match="line 2"):
         steps("```console\nno command\n```\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ import pytest
 from tests.docs.consoles import SECONDS, Shell, differs, steps
 
 ROOT = Path(__file__).parents[2]
+COSIGN = ROOT / ".cache" / "tools" / "cosign-v3"
 PAGES = [
     page
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -29,14 +31,17 @@ def directory() -> Iterator[Path]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    programs = str(Path(sys.executable).parent)
     return {
-        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{COSIGN}:{os.environ['PATH']}",
         "HOME": str(directory),
         "SIGNERD_HOME": str(directory / "home"),
         "LANG": "C.UTF-8",
         "COLUMNS": "100",
     }
+
+
+def has_cosign() -> bool:
+    return shutil.which("cosign", path=f"{COSIGN}:{os.environ['PATH']}") is not None
 
 
 def wait_for_socket(directory: Path) -> None:
@@ -52,7 +57,7 @@ def test_a_page_shows_what_happens(page: Path, directory: Path) -> None:
         (directory / name).symlink_to(target)
     shell = Shell(directory, environment(directory))
     try:
-        for step in steps(page.read_text("utf-8")):
+        for step in steps(page.read_text("utf-8"), () if has_cosign() else ("cosign",)):
             came = shell.run(step.command)
             assert not differs(step.shown, came), f"{page.name}:{step.line}: {step.command}\n{came}"
             if step.command.endswith("&"):
