@@ -39,6 +39,11 @@ def die_with(parent: int) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+def silence_grpc() -> None:
+    """Keep gRPC's C core from writing to stderr between our lines, unless the operator asks for it."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     unused = ctypes.c_ulong(0)

@@ -92,6 +92,7 @@ def _serve(source: Path | None) -> int:
     # Until the daemon listens to it, SIGHUP would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process.harden()
+    process.silence_grpc()
     settings = config_file.load(source, os.environ) if source else config_file.embedded(os.environ)
     threshold = logs.configure(settings.log.level, settings.log.format)
     taken = passwords.capture(settings.password_variables(), os.environ)

@@ -8,7 +8,7 @@ import sys
 
 from signerd import exits, logs
 from signerd.handover import Handover, receive
-from signerd.process import die_with, harden
+from signerd.process import die_with, harden, silence_grpc
 from signerd.reload import Reload
 
 
@@ -21,6 +21,7 @@ def main() -> int:
     given = receive()
     die_with(parent)
     os.environ.update(given.environment)
+    silence_grpc()
     return exits.guarded(lambda: _run(given))
 
 

@@ -14,7 +14,6 @@ from signerd.rpc.calls import Gate, Identify, UnknownMethods
 from signerd.rpc.health import Health, LazyReflection, health_handlers
 from signerd.rpc.peers import certificate_identity, open_identity, unix_identity
 from signerd.rpc.server import Limits, Methods, new_server, router
-from signerd.rpc.tls import TlsFiles
 from signerd.sockets import finish_unix, prepare_unix, socket_umask
 
 
@@ -82,6 +81,8 @@ def open_tcp(server: aio.Server, listener: Listener, address: str) -> None:
         if listener.tls is None:
             server.add_insecure_port(address)
         else:
+            from signerd.rpc.tls import TlsFiles
+
             files = TlsFiles(listener.tls.cert, listener.tls.key, listener.tls.client_ca)
             server.add_secure_port(address, files.credentials())
     except RuntimeError as error:
@@ -92,6 +93,6 @@ def unbound(listener: Listener, address: str) -> SignerdError:
     """Why a listener could not be opened."""
     return SignerdError(
         Reason.HOME_IN_USE,
-        f"listener {listener.name}: {address} can't be bound; is it in use?",
+        f"listener {listener.name}: {address} can't be bound: it is in use, or none of this machine",
         field="listeners",
     )
