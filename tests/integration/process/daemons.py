@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from signerd.client import AsyncClient, Backoff, Client, Settings, parse_endpoint
 
@@ -122,8 +122,9 @@ class Daemon:
             return ""
         options = [("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(f"unix:{self.socket}", options) as channel, suppress(grpc.RpcError):
-            stub = health_pb2_grpc.HealthStub(channel)
-            answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+            question = health_pb2.HealthCheckRequest(service=name).SerializeToString()
+            answer = health_pb2.HealthCheckResponse.FromString(check(question, timeout=5))
             return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
         return ""
 
@@ -164,6 +165,15 @@ class Daemon:
         """Process ids of the workers by their number."""
         listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return dict(enumerate(sorted(map(int, listed))))
+
+    def workers_left(self) -> list[str]:
+        """Command lines of processes that still work for this home."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if f"SIGNERD_HOME={self.home}\0".encode() in path.read_bytes() + b"\0":
+                    found.append((path.parent / "cmdline").read_text())
+        return found
 
 
 def until(met: Callable[[], bool], seconds: float = SECONDS) -> None:
