@@ -6,9 +6,10 @@ All parts are real (SQLite, audit log, providers); only the disk of the log and 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,12 @@ from signerd.providers.local import LocalProvider
 from signerd.providers.memory import MemoryProvider
 from signerd.rpc.server import router
 from signerd.state.changes import ChangeRequest
-from signerd.state.database import open_database
+from signerd.state.database import Database
 from signerd.state.location import SqliteLocation
 from signerd.state.snapshot import Snapshot
 from signerd.state.state_key import StateKey
 from signerd.state.store import Store, utc_now
-from signerd.telemetry import Telemetry
+from signerd.state.watcher import Watcher
 from signerd.v1 import signer_pb2 as pb
 from tests.unit.audit.samples import FaultyDisk
 
@@ -249,6 +250,12 @@ class Engine:
         (record,) = self.records()
         return record
 
+    @property
+    def under_way(self) -> int:
+        """How many calls are, by the metrics."""
+        (line,) = re.findall(rb"^signerd_in_flight (\d+)", self.worker.exposition(), re.MULTILINE)
+        return int(line)
+
     def written(self) -> bytes:
         """All bytes of the audit log's files."""
         return b"".join(path.read_bytes() for path in sorted(self.audit.rglob("*.log")))
@@ -288,32 +295,51 @@ def check_signature(key: Key, data: bytes, signature: bytes, version: int = 0) -
     verifier(public_key, key.algorithm)(prepare(key.algorithm, Message(data)), signature)
 
 
+class QuietWatcher(Watcher):
+    """Sees no changes: tests say when the state is read."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def no_record(*_: object) -> None:
+    """Start and stop of the worker are not what is looked at."""
+
+
 @asynccontextmanager
 async def opened(
     location: SqliteLocation, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engine]:
     """The worker over a migrated database and what an earlier one left in `home`."""
+    disk, far, stores = FaultyDisk(), Far(), list[CountingStore]()
+    providers = {
+        "here": Guarded("here", "memory", MemoryProvider()),
+        "far": Guarded("far", "memory", far),
+        "files": Guarded("files", "local", LocalProvider(home / "keys", lambda: PASSWORD)),
+    }
+
+    def new_store(database: Database, secret: StateKey) -> CountingStore:
+        stores.append(CountingStore(database, secret))
+        return stores[-1]
+
+    async def new_log(directory: Path, shard: str, *, tuning: Tuning, **more: Any) -> Log:
+        quick = replace(tuning, gather=0.0005, probe=0.01)
+        return await open_log(directory, "w0", tuning=quick, disk=disk, **more)
+
+    monkeypatch.setattr(daemon, "Store", new_store)
+    monkeypatch.setattr(daemon, "open_log", new_log)
+    monkeypatch.setattr(daemon, "guarded", lambda name, *_: providers[name])
+    monkeypatch.setattr(daemon, "own_listeners", lambda wiring: [])
+    monkeypatch.setattr(daemon, "record_life", no_record)
+    monkeypatch.setattr(daemon, "Watcher", QuietWatcher)
     config = read(CONFIG, "config.yaml", home, {"SIGNERD_HOME": str(home)})
-    async with AsyncExitStack() as stack:
-        database = open_database(location)
-        stack.push_async_callback(database.close)
-        store = CountingStore(database, StateKey(bytes(32)))
-        snapshot = await store.open()
-        disk, far = FaultyDisk(), Far()
-        log = await open_log(
-            config.audit.directory, "w0", instance="i", tuning=Tuning(gather=0.0005, probe=0.01), disk=disk
-        )
-        stack.push_async_callback(log.close)
-        stack.callback(disk.gate.set)
-        providers = {
-            "here": Guarded("here", "memory", MemoryProvider()),
-            "far": Guarded("far", "memory", far),
-            "files": Guarded("files", "local", LocalProvider(home / "keys", lambda: PASSWORD)),
-        }
-        monkeypatch.setattr(daemon, "guarded", lambda name, *_: providers[name])
-        wiring = daemon.Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
-        worker = daemon.build_worker(wiring, daemon.Opened(Telemetry(), database, store, snapshot, log))
-        yield Engine(worker, store, disk, far, home)
+    wiring = daemon.Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
+    async with daemon.running(wiring) as worker:
+        try:
+            yield Engine(worker, stores[-1], disk, far, home)
+        finally:
+            disk.fault = None
+            disk.gate.set()
 
 
 @cache

@@ -163,7 +163,7 @@ async def test_streams_that_are_refused(engine: Engine, case: str) -> None:
     assert error.reason is reason
     record = engine.record()
     assert (record.operation, record.reason, record.signature_sha256) == ("sign-stream", reason.name, "")
-    assert engine.worker.gate.in_flight == 0
+    assert engine.under_way == 0
 
 
 async def test_checksums_both_ways(engine: Engine) -> None:
