@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ import pytest
 from tests.docs.consoles import SECONDS, Shell, differs, steps
 
 ROOT = Path(__file__).parents[2]
+SHOWN_PORTS = ("38443", "39090")
 COSIGN = ROOT / ".cache" / "tools" / "cosign-v3"
 PAGES = [
     page
@@ -40,6 +42,14 @@ def environment(directory: Path) -> dict[str, str]:
     }
 
 
+def with_free_ports(page: Path) -> str:
+    text = page.read_text("utf-8")
+    for port in SHOWN_PORTS:
+        with socket.create_server(("localhost", 0)) as free:
+            text = text.replace(port, str(free.getsockname()[1]))
+    return text
+
+
 def has_cosign() -> bool:
     return shutil.which("cosign", path=f"{COSIGN}:{os.environ['PATH']}") is not None
 
@@ -57,7 +67,7 @@ def test_a_page_shows_what_happens(page: Path, directory: Path) -> None:
         (directory / name).symlink_to(target)
     shell = Shell(directory, environment(directory))
     try:
-        for step in steps(page.read_text("utf-8"), () if has_cosign() else ("cosign",)):
+        for step in steps(with_free_ports(page), () if has_cosign() else ("cosign",)):
             came = shell.run(step.command)
             assert not differs(step.shown, came), f"{page.name}:{step.line}: {step.command}\n{came}"
             if step.command.endswith("&"):
