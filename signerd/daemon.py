@@ -38,7 +38,7 @@ from signerd.process import notify
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
 from signerd.reload import Reload
-from signerd.rpc.calls import Gate
+from signerd.rpc.calls import Gate, InFlight
 from signerd.rpc.health import Health
 from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
 from signerd.rpc.listeners import Listeners
@@ -81,6 +81,7 @@ class Opened:
     """What a worker has opened before it is wired."""
 
     telemetry: Telemetry
+    in_flight: InFlight
     database: Database
     store: Store
     snapshot: Snapshot
@@ -107,7 +108,7 @@ class Worker:
     def exposition(self) -> bytes:
         """Metrics of this worker as they are now."""
         telemetry = self.telemetry
-        telemetry.in_flight.set(self.gate.in_flight)
+        telemetry.in_flight.set(self.gate.in_flight.calls)
         telemetry.audit_sequence.set(self.log.sequence)
         telemetry.audit_healthy.set(self.log.healthy)
         telemetry.snapshot_revision.set(self.keyring.revision)
@@ -149,11 +150,11 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         stack.push_async_callback(database.close)
         store = Store(database, wiring.state_key)
         snapshot = await store.open()
-        telemetry = Telemetry()
-        log = await _open_log(wiring, snapshot.instance, telemetry)
+        telemetry, in_flight = Telemetry(), InFlight()
+        log = await _open_log(wiring, snapshot.instance, telemetry, in_flight)
         stack.push_async_callback(log.close)
         await store.load(log.revision)
-        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log))
+        worker = build_worker(wiring, Opened(telemetry, in_flight, database, store, snapshot, log))
         stack.push_async_callback(stop, worker)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
@@ -162,7 +163,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
             yield worker
 
 
-async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
+async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry, in_flight: InFlight) -> Log:
     audit = wiring.config.audit
 
     def on_health(healthy: bool, detail: str) -> None:
@@ -173,7 +174,7 @@ async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
         f"worker-{wiring.worker}",
         instance=instance,
         tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
-        listener=LogListener(on_health, telemetry.count),
+        listener=LogListener(on_health, telemetry.count, lambda: in_flight.calls),
     )
 
 
@@ -197,7 +198,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
         workers=wiring.workers,
     )
     watcher = Watcher(opened.database, keyring.reload)
-    gate = Gate(recorder, telemetry, config.limits.concurrent, config.limits.request)
+    gate = Gate(recorder, telemetry, opened.in_flight, config.limits.concurrent, config.limits.request)
     health = Health()
     streams = StreamSigner(keyring, recorder, config.limits.payload)
     listeners = Listeners(
@@ -378,7 +379,7 @@ def settle_memory() -> None:
     """Collect garbage rarely, and never look at what imports made: a full look costs tens of milliseconds."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(5_000, 20, 50)
 
 
 def on_hangup(worker: Worker, reload: Reload) -> None:

@@ -9,8 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TextIO
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+
+# structlog takes rich for its tracebacks if it finds it: 5 MB and 0.1 s that a daemon has no use for.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
+
+del sys.modules["rich"]
+if _rich:
+    sys.modules["rich"] = _rich
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "json", "console"]

@@ -11,8 +11,6 @@ from signerd.audit.records import FORMAT, Record, encode
 from signerd.audit.segments import End
 from signerd.errors import SignerdError
 
-FEW: int = 2
-
 
 class Entry(Protocol):
     """What can tell its records when it is time to write them."""
@@ -70,12 +68,10 @@ class Group:
                 waiter.set_result(None)
 
 
-def pause(before: int, gathered: int, gather: float, age: float) -> float:
+def pause(waiting: int, in_flight: int, gather: float, age: float) -> float:
     """How long to go on gathering, in seconds; 0 is the end of this turn of the loop.
 
-    `before`: requests in the group written last, a guess at how many will come. `gathered`: how many have come, the
-    first of them `age` seconds ago.
+    `waiting` requests have come, the first of them `age` seconds ago, of `in_flight` that the worker has. With half of
+    them here it is time to write: the other half is worked on meanwhile, and neither disk nor processor stands idle.
     """
-    if before <= FEW or gathered >= before:
-        return 0.0
-    return max(0.0, gather - age)
+    return 0.0 if 2 * waiting >= in_flight else max(0.0, gather - age)

@@ -30,7 +30,7 @@ class Tuning:
     `group_records`: how many may wait for one write.
     """
 
-    gather: float = 0.002
+    gather: float = 0.004
     group_records: int = 8192
     segment_bytes: int = 16 << 20
     probe: float = 0.25
@@ -38,10 +38,14 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group."""
+    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group.
+
+    `in_flight` gives how many requests the worker has: of so many the log may expect records soon.
+    """
 
     on_health: Callable[[bool, str], None] = lambda healthy, detail: None
     on_records: Callable[[Sequence[Record]], None] = lambda records: None
+    in_flight: Callable[[], int] = lambda: 0
 
 
 class Ticket(NamedTuple):
@@ -71,7 +75,7 @@ class Log:
         self._clock = Clock()
         self._gathered = Group(place.sequence + 1, 0.0)
         self._in_flight: Group | None = None
-        self._before = 0
+        self._soon = False
         self._timer: asyncio.Handle | None = None
         self._turned_away = 0
         self._closing = False
@@ -93,7 +97,7 @@ class Log:
         group.waiters.append(waiter)
         if len(group.waiters) == 1:
             group.started = self._loop.time()
-        if self._in_flight is None and len(group.waiters) in (1, self._before):
+        if self._in_flight is None and not self._soon:
             self._schedule()
         return Ticket(first, waiter)
 
@@ -107,17 +111,23 @@ class Log:
             raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
 
     def _schedule(self) -> None:
+        """Write now, or see to it that it is done in time; a timer that stands already stays."""
         group, loop = self._gathered, self._loop
-        delay = pause(self._before, len(group.waiters), self._tuning.gather, loop.time() - group.started)
-        if self._timer is not None:
-            self._timer.cancel()
-        if delay and not self._closing:
+        delay = pause(
+            len(group.waiters), self._listener.in_flight(), self._tuning.gather, loop.time() - group.started
+        )
+        if delay == 0 or self._closing:
+            self._soon = True
+            loop.call_soon(self._flush)
+        elif self._timer is None:
             self._timer = loop.call_later(delay, self._flush)
-        else:
-            self._timer = loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         group = self._gathered
+        self._soon = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._in_flight is not None or not group.entries:
             return
         self._gathered = Group(group.last + 1, 0.0)
@@ -136,7 +146,6 @@ class Log:
     def written(self, group: Group) -> None:
         """The writer's word that the group is durable."""
         self._in_flight = None
-        self._before = len(group.waiters)
         self.sequence, self.end = group.last, group.end
         self.revision = max(self.revision, group.revision)
         group.release()
@@ -148,7 +157,7 @@ class Log:
         self.healthy, self.detail = False, f"the audit log can't be written: {error.strerror or error}"
         lost = [group for group in (self._in_flight, self._gathered) if group is not None]
         self._turned_away += sum(len(group.waiters) for group in lost)
-        self._in_flight, self._before = None, 0
+        self._in_flight = None
         self._gathered = Group(self.sequence + 1, 0.0)
         for group in lost:
             group.fail(self._unavailable)

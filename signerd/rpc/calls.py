@@ -27,14 +27,21 @@ UNKNOWN = Caller(subject="unknown", proof="none", listener="")
 
 
 @dataclass(slots=True)
+class InFlight:
+    """How many calls of the worker are under way."""
+
+    calls: int = 0
+
+
+@dataclass(slots=True)
 class Gate:
     """Admits requests; `max_request` is in bytes. What never reaches the engine is put on record here."""
 
     recorder: Recorder
     telemetry: Telemetry
+    in_flight: InFlight
     max_in_flight: int
     max_request: int
-    in_flight: int = 0
     started: int = 0
     """Calls that gRPC looked up a method for; those that never got to it were turned away by the transport."""
     entered: int = 0
@@ -42,7 +49,7 @@ class Gate:
     def enter(self) -> None:
         """Count a call in; raises OVERLOADED."""
         self.entered += 1
-        self.in_flight += 1
+        self.in_flight.calls += 1
 
     def check(self, size: int) -> None:
         """Raise REQUEST_TOO_LARGE or OVERLOADED."""
@@ -50,7 +57,7 @@ class Gate:
             raise SignerdError(
                 Reason.REQUEST_TOO_LARGE, f"request is {size} bytes, limits.request is {self.max_request}"
             )
-        if self.in_flight > self.max_in_flight:
+        if self.in_flight.calls > self.max_in_flight:
             raise SignerdError(
                 Reason.OVERLOADED, f"more than {self.max_in_flight} requests are under way", retry_after=0.1
             )
@@ -98,7 +105,7 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, method.operation, problem)
         finally:
-            gate.in_flight -= 1
+            gate.in_flight.calls -= 1
         await abort(context, error)
 
     return behaviour
@@ -122,7 +129,7 @@ def streaming(
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, operation, problem)
         finally:
-            gate.in_flight -= 1
+            gate.in_flight.calls -= 1
         await abort(context, error)
 
     return behaviour
@@ -143,7 +150,7 @@ class UnknownMethods(grpc.GenericRpcHandler):
             except SignerdError as unproven:
                 error = await gate.refuse(UNKNOWN, "unknown", unproven)
             finally:
-                gate.in_flight -= 1
+                gate.in_flight.calls -= 1
             await abort(context, error)
 
         self._gate = gate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from signerd.authz.certificates import subject_of
 from signerd.authz.identity import Caller
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.calls import Context, Identify
@@ -16,6 +15,8 @@ def unix_identity(listener: str) -> Identify:
 
 def certificate_identity(listener: str) -> Identify:
     """Callers with TLS are known by their client certificate; raises CALLER_UNAUTHENTICATED without one."""
+    # Certificates cost 2 MB to read: only where there is TLS.
+    from signerd.authz.certificates import subject_of
 
     def identify(context: Context) -> Caller:
         chain = context.auth_context().get("x509_pem_cert")

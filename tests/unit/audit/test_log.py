@@ -336,13 +336,21 @@ async def test_a_directory_that_can_not_be_made_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "gathered", "age", "wait"),
-    [(0, 1, 0, 0), (2, 1, 0, 0), (3, 1, 0, 0.002), (64, 63, 0.0005, 0.0015), (64, 64, 0, 0), (64, 1, 1, 0)],
+    ("waiting", "in_flight", "age", "wait"),
+    [
+        (1, 0, 0, 0),
+        (1, 1, 0, 0),
+        (1, 2, 0, 0),
+        (1, 3, 0, 0.002),
+        (31, 64, 0.0005, 0.0015),
+        (32, 64, 0, 0),
+        (1, 64, 1, 0),
+    ],
 )
 def test_the_policy_waits_only_for_those_who_are_likely_to_come(
-    before: int, gathered: int, age: float, wait: float
+    waiting: int, in_flight: int, age: float, wait: float
 ) -> None:
-    assert pause(before, gathered, 0.002, age) == pytest.approx(wait)
+    assert pause(waiting, in_flight, 0.002, age) == pytest.approx(wait)
 
 
 async def test_a_next_segment_that_somebody_else_filled_is_never_emptied(
