@@ -9,7 +9,7 @@ from signerd.errors import Code, Reason, SignerdError
 
 DOMAIN = "signerd.dev"
 FALLBACKS = {
-    Code.CANCELLED: Reason.CANCELLED,
+    Code.CANCELLED: Reason.DAEMON_UNREACHABLE,  # not by us: the daemon went away
     Code.INVALID_ARGUMENT: Reason.REQUEST_MALFORMED,
     Code.DEADLINE_EXCEEDED: Reason.DEADLINE,
     Code.NOT_FOUND: Reason.KEY_NOT_FOUND,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
 from typing import Generic, NoReturn, TypeAlias, TypeVar
@@ -23,6 +25,7 @@ Identify = Callable[[Context], Caller]
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
 Streaming = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
 STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+DRAIN_POLL = 0.01
 UNKNOWN = Caller(subject="unknown", proof="none", listener="")
 
 
@@ -42,25 +45,36 @@ class Gate:
     in_flight: InFlight
     max_in_flight: int
     max_request: int
+    draining: bool = False
     started: int = 0
     """Calls that gRPC looked up a method for; those that never got to it were turned away by the transport."""
     entered: int = 0
 
-    def enter(self) -> None:
-        """Count a call in; raises OVERLOADED."""
-        self.entered += 1
-        self.in_flight.calls += 1
-
-    def check(self, size: int) -> None:
-        """Raise REQUEST_TOO_LARGE or OVERLOADED."""
+    def admit(self, size: int) -> None:
+        """Count a call in; raises REQUEST_TOO_LARGE, OVERLOADED or SHUTTING_DOWN."""
+        if self.draining:
+            raise SignerdError(Reason.SHUTTING_DOWN, retry_after=0.1)
         if size > self.max_request:
             raise SignerdError(
                 Reason.REQUEST_TOO_LARGE, f"request is {size} bytes, limits.request is {self.max_request}"
             )
-        if self.in_flight.calls > self.max_in_flight:
+        if self.in_flight.calls >= self.max_in_flight:
             raise SignerdError(
                 Reason.OVERLOADED, f"more than {self.max_in_flight} requests are under way", retry_after=0.1
             )
+        self.in_flight.calls += 1
+
+    def leave(self) -> None:
+        """Count an admitted call out."""
+        self.in_flight.calls -= 1
+
+    async def drain(self, seconds: float) -> None:
+        """Admit no more, and give those that were admitted so long to finish."""
+        self.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.in_flight.calls:  # noqa: ASYNC110 - the count is the hot path's, an event would cost it
+                    await asyncio.sleep(DRAIN_POLL)
 
     async def refuse(self, caller: Caller, operation: str, problem: Exception) -> SignerdError:
         """The error to answer with, on record."""
@@ -89,23 +103,27 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
     answer = method.answer
     seconds = gate.telemetry.request_seconds[method.operation]
 
-    async def behaviour(raw: bytes, context: Context) -> bytes:
-        gate.enter()
+    async def admitted(caller: Caller, raw: bytes) -> bytes:
         started = perf_counter()
+        try:
+            return await answer(caller, parse(raw))
+        except DecodeError:
+            raise SignerdError(
+                Reason.REQUEST_MALFORMED, f"not a {method.request.DESCRIPTOR.full_name}"
+            ) from None
+        finally:
+            gate.leave()
+            seconds.observe(perf_counter() - started)
+
+    async def behaviour(raw: bytes, context: Context) -> bytes:
+        gate.entered += 1
         caller = UNKNOWN
         try:
             caller = identify(context)
-            gate.check(len(raw))
-            answered = await answer(caller, parse(raw))
-            seconds.observe(perf_counter() - started)
-            return answered
-        except DecodeError:
-            malformed = SignerdError(Reason.REQUEST_MALFORMED, f"not a {method.request.DESCRIPTOR.full_name}")
-            error = await gate.refuse(caller, method.operation, malformed)
+            gate.admit(len(raw))
+            return await admitted(caller, raw)
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, method.operation, problem)
-        finally:
-            gate.in_flight.calls -= 1
         await abort(context, error)
 
     return behaviour
@@ -120,16 +138,17 @@ def streaming(
     """The gRPC behaviour of a method that takes a stream."""
 
     async def behaviour(messages: AsyncIterator[bytes], context: Context) -> bytes:
-        gate.enter()
+        gate.entered += 1
         caller = UNKNOWN
         try:
             caller = identify(context)
-            gate.check(0)
-            return await answer(caller, messages)
+            gate.admit(0)
+            try:
+                return await answer(caller, messages)
+            finally:
+                gate.leave()
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, operation, problem)
-        finally:
-            gate.in_flight.calls -= 1
         await abort(context, error)
 
     return behaviour
@@ -143,14 +162,11 @@ class UnknownMethods(grpc.GenericRpcHandler):
 
     def __init__(self, gate: Gate, identify: Identify) -> None:
         async def behaviour(messages: AsyncIterator[bytes], context: Context) -> None:
-            gate.enter()
-            error: SignerdError = SignerdError(Reason.METHOD_UNKNOWN)
+            gate.entered += 1
             try:
-                error = await gate.refuse(identify(context), "unknown", error)
+                error = await gate.refuse(identify(context), "unknown", SignerdError(Reason.METHOD_UNKNOWN))
             except SignerdError as unproven:
                 error = await gate.refuse(UNKNOWN, "unknown", unproven)
-            finally:
-                gate.in_flight.calls -= 1
             await abort(context, error)
 
         self._gate = gate

@@ -16,6 +16,9 @@ from signerd.rpc.peers import certificate_identity, open_identity, unix_identity
 from signerd.rpc.server import Limits, Methods, new_server, router
 from signerd.sockets import finish_unix, prepare_unix, socket_umask
 
+LAST_GRACE = 0.5
+"""Seconds for answers that are on their way out when the servers stop."""
+
 
 @dataclass(slots=True)
 class Listeners:
@@ -60,8 +63,10 @@ class Listeners:
 
     async def close(self, grace: float) -> None:
         """Take no more calls, give those under way so many seconds, then end them."""
+        # gRPC's own way to stop ends calls that it has not handed to us yet as bare CANCELLED: answer them first.
+        await self.gate.drain(grace)
         for server in self._servers:
-            await server.stop(grace)
+            await server.stop(LAST_GRACE)
         for path in self._sockets:
             path.unlink(missing_ok=True)
 
