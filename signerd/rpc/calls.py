@@ -26,6 +26,7 @@ Unary = Callable[[bytes, Context], Awaitable[bytes]]
 Streaming = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
 STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 DRAIN_POLL = 0.01
+LINGER = 0.3
 UNKNOWN = Caller(subject="unknown", proof="none", listener="")
 
 
@@ -53,7 +54,7 @@ class Gate:
     def admit(self, size: int) -> None:
         """Count a call in; raises REQUEST_TOO_LARGE, OVERLOADED or SHUTTING_DOWN."""
         if self.draining:
-            raise SignerdError(Reason.SHUTTING_DOWN, retry_after=0.1)
+            raise SignerdError(Reason.SHUTTING_DOWN, retry_after=1.0)
         if size > self.max_request:
             raise SignerdError(
                 Reason.REQUEST_TOO_LARGE, f"request is {size} bytes, limits.request is {self.max_request}"
@@ -69,12 +70,16 @@ class Gate:
         self.in_flight.calls -= 1
 
     async def drain(self, seconds: float) -> None:
-        """Admit no more, and give those that were admitted so long to finish."""
+        """Admit no more, and give those that were admitted so long to finish; then turn away a little longer.
+
+        What comes at the instant of gRPC's own stop ends as bare CANCELLED, so callers hear first to stay away.
+        """
         self.draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.in_flight.calls:  # noqa: ASYNC110 - the count is the hot path's, an event would cost it
                     await asyncio.sleep(DRAIN_POLL)
+        await asyncio.sleep(LINGER)
 
     async def refuse(self, caller: Caller, operation: str, problem: Exception) -> SignerdError:
         """The error to answer with, on record."""
