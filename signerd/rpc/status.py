@@ -11,12 +11,12 @@ from signerd.errors import SignerdError
 DOMAIN = "signerd.dev"
 DETAILS_KEY = "grpc-status-details-bin"
 MAX_MESSAGE = 1024
-"""Characters of a message: all trailers together must stay below the 8 KiB that gRPC allows."""
+"""Bytes of a message: all trailers together, with its other bytes as %XX, must stay below the 8 KiB of gRPC."""
 
 
 def to_status(error: SignerdError, request_id: str = "") -> Status:
     """The error as google.rpc.Status."""
-    message = error.message[:MAX_MESSAGE]
+    message = sendable(error.message)
     status = Status(code=error.code.value, message=message)
     info = ErrorInfo(reason=error.reason.name, domain=DOMAIN, metadata={"remedy": error.reason.value.remedy})
     if request_id:
@@ -30,6 +30,11 @@ def to_status(error: SignerdError, request_id: str = "") -> Status:
     if error.retry_after is not None:
         status.details.add().Pack(RetryInfo(retry_delay=_duration(error.retry_after)))
     return status
+
+
+def sendable(message: str) -> str:
+    """The message, cut if it is long; a file name that is no UTF-8 shows as `?`."""
+    return message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
 
 
 def _duration(seconds: float) -> Duration:
