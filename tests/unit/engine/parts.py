@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,9 +16,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message as Protobuf
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from signerd import daemon
@@ -33,7 +31,6 @@ from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
-from signerd.errors import Reason
 from signerd.providers.base import Order
 from signerd.providers.guard import Guarded
 from signerd.providers.local import LocalProvider
@@ -47,7 +44,12 @@ from signerd.state.state_key import StateKey
 from signerd.state.store import Store, utc_now
 from signerd.state.watcher import Watcher
 from signerd.v1 import signer_pb2 as pb
+from tests.support.daemons import response_type
+from tests.support.refusals import Refused, refused
 from tests.unit.audit.samples import FaultyDisk
+
+__all__ = ["Refused", "refused"]
+
 
 ANN = Caller("unix:ann", "unix-socket", "ann")
 BOB = Caller("spiffe://example.org/bob", "mtls", "tcp", "ipv4:192.0.2.1:4711")
@@ -58,36 +60,6 @@ default_provider: here
 limits: {request: 1MiB, payload: 4096, concurrent: 300}
 """
 REQUEST_LIMIT, PAYLOAD_LIMIT, CONCURRENT = 1 << 20, 4096, 300
-
-
-class Refused(Exception):
-    """A call that ended in an error: its status and details."""
-
-    def __init__(self, status: Status) -> None:
-        self.code = grpc_code(status.code)
-        self.message = status.message
-        self.field = ""
-        self.retry: float | None = None
-        for detail in status.details:
-            for kind in (ErrorInfo, BadRequest, RetryInfo):
-                if detail.Is(kind.DESCRIPTOR):
-                    self._take(kind.FromString(detail.value))
-        super().__init__(f"{self.reason.name}: {self.message}")
-
-    def _take(self, detail: Any) -> None:
-        if isinstance(detail, ErrorInfo):
-            assert detail.domain == "signerd.dev"
-            self.reason = Reason[detail.reason]
-            self.metadata = dict(detail.metadata)
-        elif isinstance(detail, BadRequest):
-            (violation,) = detail.field_violations
-            self.field = violation.field
-        else:
-            self.retry = detail.retry_delay.ToTimedelta().total_seconds()
-
-
-def grpc_code(number: int) -> grpc.StatusCode:
-    return next(code for code in grpc.StatusCode if code.value[0] == number)
 
 
 @dataclass
@@ -282,13 +254,6 @@ def chunk(data: bytes) -> pb.SignStreamRequest:
     return pb.SignStreamRequest(chunk=data)
 
 
-def response_type(path: str) -> type[Any]:
-    """The message that a method answers with."""
-    service, method = path.split("/")
-    found = descriptor_pool.Default().FindServiceByName(f"signerd.v1.{service}")
-    return message_factory.GetMessageClass(found.methods_by_name[method].output_type)
-
-
 def check_signature(key: Key, data: bytes, signature: bytes, version: int = 0) -> None:
     """Raise unless the signature is one of the version over the message."""
     public_key = load_public_key(key.version(version).public_key, key.algorithm)
@@ -347,13 +312,6 @@ def imported(kind: str, size: int, number: int) -> bytes:
     """A private key, PKCS#8 DER, made once for all tests: RSA takes seconds. `kind` begins the family's name."""
     row = next(row for row in TABLE if row.family.value.startswith(kind) and row.size == size)
     return to_pkcs8(generate(row))
-
-
-async def refused(call: Awaitable[object]) -> Refused:
-    """The error that a call ends in."""
-    with pytest.raises(Refused) as caught:
-        await call
-    return caught.value
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,0 +1,119 @@
+"""A worker of the daemon in this process, on real sockets: `async with serving(home) as daemon`.
+
+The home directory has to be short, since socket paths are limited: use `short_home`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import Message
+
+from signerd.audit.reading import list_records
+from signerd.audit.records import Record
+from signerd.config_file import read
+from signerd.daemon import Worker, prepared, running
+from signerd.state.location import parse_location
+from signerd.state.migration import ensure_schema
+from signerd.v1.keys_pb2 import CreateKeyRequest
+from tests.support.refusals import from_call
+
+PROVIDERS = "providers: {keys: {type: memory}}\n"
+LIFE = ("start", "stop")
+
+
+@contextmanager
+def short_home() -> Iterator[Path]:
+    """A home directory with a short path, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="s") as made:
+        yield Path(made)
+
+
+@dataclass
+class Daemon:
+    """A worker that serves, and a channel to one of its listeners."""
+
+    worker: Worker
+    home: Path
+    channel: grpc.aio.Channel
+
+    async def call(self, path: str, request: Message, **options: Any) -> Any:
+        """Call a method, `Signer/Sign`; raises Refused."""
+        answer = await self.raw(f"/signerd.v1.{path}", request.SerializeToString(), **options)
+        return response_type(path).FromString(answer)
+
+    async def raw(self, path: str, request: bytes, **options: Any) -> bytes:
+        """Call a method with bytes; raises Refused."""
+        try:
+            return await raw_call(self.channel, path, request, **options)
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error) from None
+
+    async def add_key(self, name: str, **fields: Any) -> Any:
+        """Create a key."""
+        return await self.call("Keys/CreateKey", CreateKeyRequest(name=name, **fields))
+
+    def records(self) -> list[Record]:
+        """All durable records of requests, oldest first."""
+        entries = list_records(self.home / "audit", page_size=1000).entries[::-1]
+        return [entry.record for entry in entries if entry.record.operation not in LIFE]
+
+
+@asynccontextmanager
+async def serving(home: Path, config: str = PROVIDERS) -> AsyncIterator[Daemon]:
+    """A daemon under a home directory; the channel leads to its Unix socket."""
+    settings = read(config.encode(), "config.yaml", home, {"SIGNERD_HOME": str(home)})
+    await asyncio.to_thread(ensure_schema, parse_location(settings.state.url))
+    async with (
+        running(prepared(settings, {}, 0, 1)) as worker,
+        grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel,
+    ):
+        yield Daemon(worker, home, channel)
+
+
+async def raw_call(channel: grpc.aio.Channel, path: str, request: bytes, **options: Any) -> bytes:
+    """Call a unary method with bytes; waits 30 s unless told otherwise."""
+    method: Any = channel.unary_unary(path)
+    answer: bytes = await method(request, **{"timeout": 30, **options})
+    return answer
+
+
+async def stream_call(channel: grpc.aio.Channel, path: str, messages: Iterable[bytes]) -> bytes:
+    """Call a method that takes a stream; raises Refused."""
+    method: Any = channel.stream_unary(path)
+    try:
+        answer: bytes = await method(iter(messages), timeout=30)
+    except grpc.aio.AioRpcError as error:
+        raise from_call(error) from None
+    return answer
+
+
+def response_type(path: str) -> type[Any]:
+    """The message that a method answers with."""
+    service, method = path.split("/")
+    found = descriptor_pool.Default().FindServiceByName(f"signerd.v1.{service}")
+    return message_factory.GetMessageClass(found.methods_by_name[method].output_type)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
