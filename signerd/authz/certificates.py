@@ -9,6 +9,9 @@ from cryptography.x509.oid import NameOID
 
 from signerd.errors import Reason, SignerdError
 
+UNREADABLE = (ValueError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
+"""What `cryptography` raises while it looks into a certificate: parts are parsed when they are asked for."""
+
 
 @lru_cache(maxsize=1024)
 def subject_of(pem: bytes) -> str:
@@ -19,17 +22,18 @@ def subject_of(pem: bytes) -> str:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         names = _alternative_names(certificate)
-    except ValueError:
+        subject, issuer = _common_names(certificate.subject), _common_names(certificate.issuer)
+    except UNREADABLE:
         raise _nameless("can't be read") from None
     uris = [uri for uri in names[0] if uri.startswith("spiffe://")]
     if len(uris) > 1:
         raise _nameless("has more than one SPIFFE id")
     if uris:
         return uris[0]
-    named = names[1][:1] or _common_names(certificate.subject)[:1]
+    named = names[1][:1] or subject[:1]
     if not named:
         raise _nameless("has no URI name, DNS name or common name")
-    return f"x509:{(_common_names(certificate.issuer) or [''])[0]}/{named[0]}"
+    return f"x509:{(issuer or [''])[0]}/{named[0]}"
 
 
 def _alternative_names(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
