@@ -28,6 +28,8 @@ BIN = Path(sys.executable).parent
 SECONDS = 60
 SOAK = os.environ.get("SIGNERD_SOAK") == "1"
 PASSWORD = "correct horse"
+sized = pytest.mark.soak if SOAK else pytest.mark.timeout(300)
+"""For tests that run in CI's size, and in full size with `make soak`."""
 NEVER_AGAIN = Backoff(attempts=1)
 SHARD = "worker-0"
 
@@ -204,6 +206,12 @@ def memory(pid: int, field: str) -> int:
     found = re.search(rf"^{field}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) // 1024
+
+
+def reset_peak(pid: int) -> None:
+    """Let VmHWM begin again at what is in use now (proc_pid_clear_refs(5)), where that is permitted."""
+    with suppress(PermissionError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def tell(text: str) -> None:

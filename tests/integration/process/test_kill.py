@@ -12,7 +12,7 @@ import pytest
 from signerd.client import AsyncClient, SignerdError
 from signerd.v1.keys_pb2 import CreateKeyResponse
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import SHARD, SOAK, Daemon, tell, until_async
+from tests.integration.process.daemons import SHARD, SOAK, Daemon, sized, tell, until_async
 from tests.integration.process.load import Load, under_load
 from tests.integration.process.records import recorded, stored
 
@@ -23,7 +23,7 @@ EXPECTED = {"DAEMON_UNREACHABLE", "CANCELLED", "SHUTTING_DOWN", "DEADLINE"}
 SAMPLE = 50
 
 
-@pytest.mark.timeout(0 if SOAK else 180)
+@sized
 async def test_no_acknowledged_signature_is_without_its_record(new_daemon: NewDaemon) -> None:
     daemon = new_daemon().start()
     with daemon.client() as client:
@@ -75,7 +75,7 @@ async def shown_records(client: AsyncClient) -> list[tuple[int, str]]:
             return shown
 
 
-@pytest.mark.timeout(0 if SOAK else 180)
+@sized
 async def test_keys_that_were_acknowledged_exist_and_repeated_requests_give_the_first_answer(
     new_daemon: NewDaemon,
 ) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from signerd.client import Reason, SignerdError
-from tests.integration.process.daemons import BIN, SOAK, Daemon, memory, tell
+from tests.integration.process.daemons import BIN, SOAK, Daemon, memory, reset_peak, sized, tell
 
 KEY = "team-a/release"
 MIB = 1 << 20
@@ -49,9 +49,10 @@ def digest_of(length: int) -> str:
     return f"sha256:{found.hexdigest()}"
 
 
-@pytest.mark.timeout(0 if SOAK else 120)
+@sized
 @pytest.mark.parametrize("key", [KEY, "team-a/ml"])
 def test_memory_does_not_grow_with_the_stream(signing: Daemon, key: str) -> None:
+    reset_peak(signing.pid)
     before = memory(signing.pid, "VmHWM")
     with signing.client() as client:
         signed = client.sign_stream(key, generated(LENGTH), length=LENGTH, timeout=3600)
