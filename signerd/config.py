@@ -241,6 +241,8 @@ class Config(Section):
         ]
         if doubled:
             raise _problem("listeners", f"has two of the name {doubled[0]}")
+        if self.workers > 1 and any(provider.type == "memory" for provider in self.providers.values()):
+            raise _problem("workers", "must be 1 with a memory provider: its keys live in one process")
         return self
 
     def warnings(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Reason(Enum):
     )
     REQUEST_TOO_LARGE = Facts(
         Code.RESOURCE_EXHAUSTED,
-        "The request is larger than `limits.request` or its payload larger than `limits.payload`.",
+        "The request is larger than `limits.request`, or a stream for an Ed25519 key larger than `limits.payload`.",
         "Send a digest, or use SignStream.",
     )
     REQUEST_ID_INVALID = Facts(

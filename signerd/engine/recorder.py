@@ -6,13 +6,14 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter_ns
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from signerd.audit.log import Log
 from signerd.audit.records import Record
@@ -45,6 +46,24 @@ class Facts(msgspec.Struct):
     sequence: int = 0
 
 
+@lru_cache(maxsize=1024)
+def common_part(caller: Caller, by: SigningVersion | None, operation: str) -> Record:
+    """What the records of a caller's requests with one version have in common; each is a copy of this."""
+    return Record(
+        algorithm=by.algorithm.name if by else "",
+        caller=caller.subject,
+        key=by.key.name if by else "",
+        key_id=by.key_id if by else "",
+        listener=caller.listener,
+        operation=operation,
+        outcome="ok",
+        peer=caller.peer,
+        proof=caller.proof,
+        provider=by.provider.name if by else "",
+        version=by.version.number if by else 0,
+    )
+
+
 class Request(msgspec.Struct):
     """One request that has ended, with the facts of each of its items; `duration_us` in microseconds."""
 
@@ -54,41 +73,21 @@ class Request(msgspec.Struct):
     revision: int
 
     def records(self) -> list[Record]:
-        """A record for each item. Items of one version have most in common: that part is made once and copied."""
-        parts: dict[tuple[SigningVersion | None, str], Record] = {}
+        """A record for each item."""
         made = []
         for facts in self.items:
-            common = parts.get((facts.by, facts.operation))
-            if common is None:
-                common = parts[facts.by, facts.operation] = self._common(facts)
-            record = copy(common)
-            record.request_id = facts.request_id or secrets.token_hex(16)
-            if facts.signed is not None:
-                record.digest = described(facts.signed)
-            if facts.signature:
-                record.signature_sha256 = sha256(facts.signature).hexdigest()
+            record = replace(
+                common_part(self.caller, facts.by, facts.operation),
+                digest=described(facts.signed) if facts.signed is not None else "",
+                duration_us=self.duration_us,
+                request_id=facts.request_id or secrets.token_hex(16),
+                revision=self.revision,
+                signature_sha256=sha256(facts.signature).hexdigest() if facts.signature else "",
+            )
             if facts.payload_type or facts.traceparent or facts.error or facts.by is None:
                 self._complete(record, facts)
             made.append(record)
         return made
-
-    def _common(self, facts: Facts) -> Record:
-        caller, by = self.caller, facts.by
-        return Record(
-            algorithm=by.algorithm.name if by else "",
-            caller=caller.subject,
-            duration_us=self.duration_us,
-            key=by.key.name if by else "",
-            key_id=by.key_id if by else "",
-            listener=caller.listener,
-            operation=facts.operation,
-            outcome="ok",
-            peer=caller.peer,
-            proof=caller.proof,
-            provider=by.provider.name if by else "",
-            revision=self.revision,
-            version=by.version.number if by else 0,
-        )
 
     def _complete(self, record: Record, facts: Facts) -> None:
         record.payload_type = facts.payload_type
