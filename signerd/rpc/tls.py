@@ -8,11 +8,13 @@ from pathlib import Path
 import grpc
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from signerd.errors import Reason, SignerdError
 
 logger = structlog.get_logger(__name__)
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 Stamp = tuple[tuple[int, int, int], ...]
 
 
@@ -43,18 +45,20 @@ class TlsFiles:
             return None
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
+        self._seen = self._stamp()
         try:
-            self._seen = self._stamp()
             cert, key = self.cert.read_bytes(), self.key.read_bytes()
             root = self.client_ca.read_bytes() if self.client_ca else None
+        except OSError as error:
+            raise unusable(str(error.filename), error.strerror) from None
+        try:
             check_pair(cert, key)
-            if root is not None:
-                x509.load_pem_x509_certificates(root)
-        except (OSError, ValueError, TypeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not a matching pair of PEM files"
-            raise SignerdError(
-                Reason.CONFIG_INVALID, f"TLS files {self.cert}, {self.key}: {reason}", field="tls"
-            ) from None
+        except UNREADABLE:
+            raise unusable(f"{self.cert}, {self.key}", "not a matching pair of PEM files") from None
+        try:
+            x509.load_pem_x509_certificates(cert if root is None else root)
+        except ValueError:
+            raise unusable(str(self.client_ca), "no certificates in PEM") from None
         return grpc.ssl_server_certificate_configuration([(key, cert)], root_certificates=root)
 
     def _stamp(self) -> Stamp:
@@ -62,10 +66,13 @@ class TlsFiles:
         try:
             stats = [path.stat() for path in files]
         except OSError as error:
-            raise SignerdError(
-                Reason.CONFIG_INVALID, f"TLS file {error.filename}: {error.strerror}", field="tls"
-            ) from None
+            raise unusable(str(error.filename), error.strerror) from None
         return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+
+def unusable(files: str, problem: str | None) -> SignerdError:
+    """Why TLS files can't be used."""
+    return SignerdError(Reason.CONFIG_INVALID, f"TLS file {files}: {problem}", field="tls")
 
 
 def check_pair(cert: bytes, key: bytes) -> None:
