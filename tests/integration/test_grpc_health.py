@@ -90,10 +90,8 @@ async def test_reflection_knows_the_messages(daemon: Daemon) -> None:
 
 
 async def reflect(daemon: Daemon, request: Any) -> Any:
-    channel: Any = daemon.channel
-    call: Any = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
-        iter([request]), timeout=30
-    )
+    new_stub: Any = reflection_pb2_grpc.ServerReflectionStub
+    call = new_stub(daemon.channel).ServerReflectionInfo(iter([request]), timeout=30)
     return await call.read()
 
 

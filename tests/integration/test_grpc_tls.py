@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from cryptography import x509
+from structlog.testing import capture_logs
 
 from signerd.errors import Reason
 from signerd.v1 import admin_pb2
@@ -133,8 +134,10 @@ async def test_a_broken_file_keeps_the_last_good_ones(
         path.unlink()
     else:
         path.write_bytes(content)
-    assert await mutual.subject(client) == "x509:clients/ci"
-    assert await mutual.rejected(None)
+    with capture_logs() as logged:
+        assert await mutual.subject(client) == "x509:clients/ci"
+        assert await mutual.rejected(None)
+    assert file in " ".join(entry["detail"] for entry in logged if entry["log_level"] == "error")
 
 
 async def test_a_certificate_renewed_before_its_key(mutual: Secured) -> None:

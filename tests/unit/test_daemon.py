@@ -1,0 +1,225 @@
+"""The composition root: what a worker needs, who listens, and what start and stop leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from signerd import daemon
+from signerd.audit.reading import list_records
+from signerd.config import Config
+from signerd.config_file import read
+from signerd.errors import Reason, SignerdError
+from signerd.providers.guard import SAMPLE_MASK
+from signerd.state.location import parse_location
+from signerd.state.migration import ensure_schema
+from signerd.telemetry import Telemetry
+from signerd.v1 import signer_pb2 as pb
+from tests.support.daemons import PROVIDERS, Daemon, raw_call, serving, short_home, until
+from tests.support.refusals import refused
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with short_home() as made:
+        yield made
+
+
+def configured(home: Path, text: str = PROVIDERS) -> Config:
+    return read(text.encode(), "config.yaml", home, {"SIGNERD_HOME": str(home)})
+
+
+def migrated(config: Config) -> None:
+    ensure_schema(parse_location(config.state.url))
+
+
+def test_a_worker_gets_what_the_files_hold(home: Path) -> None:
+    config = configured(home)
+    migrated(config)
+    wiring = daemon.prepared(config, {}, 2, 4)
+    assert (wiring.worker, wiring.workers, dict(wiring.passwords)) == (2, 4, {})
+    assert any("gone when the daemon stops" in warning for warning in wiring.warnings)
+    again = daemon.prepared(config, {}, 0, 1)
+    assert again.state_key.mac(b"x") == wiring.state_key.mac(b"x")
+
+
+async def test_state_without_its_key_is_refused(home: Path) -> None:
+    async with serving(home) as running:
+        await running.add_key("k")
+    (home / "state.key").unlink()
+    with pytest.raises(SignerdError) as caught:
+        daemon.prepared(configured(home), {}, 0, 1)
+    assert caught.value.reason is Reason.CONFIG_INVALID
+    assert not (home / "state.key").exists()
+
+
+async def test_state_of_another_key_is_refused(home: Path) -> None:
+    async with serving(home) as running:
+        await running.add_key("k")
+    (home / "state.key").write_text("ab" * 32)
+    with pytest.raises(SignerdError) as caught:
+        async with serving(home):
+            pass
+    assert caught.value.reason is Reason.STATE_TAMPERED
+
+
+def test_listeners_of_a_worker(home: Path) -> None:
+    text = PROVIDERS + (
+        "listeners: [{name: a, unix: a.sock}, {name: b, tcp: '127.0.0.1:1', insecure_plaintext: true}]\n"
+    )
+    config = configured(home, text)
+    migrated(config)
+    for worker, names in ((0, ["a", "b"]), (1, ["b"])):
+        wiring = daemon.prepared(config, {}, worker, 2)
+        assert [one.name for one in daemon.own_listeners(wiring)] == names
+
+
+@pytest.mark.parametrize(("setting", "mask"), [("always", 0), ("sampled", SAMPLE_MASK)])
+def test_the_guard_does_as_configured(home: Path, setting: str, mask: int) -> None:
+    config = configured(home, f"providers: {{keys: {{type: memory, verify_after_sign: {setting}}}}}\n")
+    made = daemon.guarded("keys", config.providers["keys"], None, Telemetry())
+    assert (made.name, made.type, made._mask) == ("keys", "memory", mask)
+
+
+def life(home: Path) -> list[tuple[str, str, str]]:
+    entries = list_records(home / "audit", page_size=100).entries[::-1]
+    return [(one.record.operation, one.record.caller, one.record.outcome) for one in entries]
+
+
+async def test_start_and_stop_are_on_record(home: Path) -> None:
+    async with serving(home):
+        assert life(home) == [("start", "signerd", "ok")]
+        assert (home / "run" / "signerd.sock").is_socket()
+    assert life(home) == [("start", "signerd", "ok"), ("stop", "signerd", "ok")]
+    assert not (home / "run" / "signerd.sock").exists()
+    async with serving(home):
+        pass
+    assert [one[0] for one in life(home)] == ["start", "stop"] * 2
+
+
+async def test_what_was_opened_is_closed_when_the_start_fails(home: Path) -> None:
+    (home / "run").mkdir(mode=0o700)
+    (home / "run" / "signerd.sock").write_text("in the way")
+    with pytest.raises(SignerdError):
+        async with serving(home):
+            pass
+    (home / "run" / "signerd.sock").unlink()
+    async with serving(home) as running:
+        assert running.worker.unready() == ""
+
+
+def slowed(running: Daemon, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Signing that waits: it has begun, and it may go on."""
+    provider = running.worker.providers["keys"]
+    sign, begun, go_on = provider.sign, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any) -> bytes:
+        begun.set()
+        await go_on.wait()
+        return await sign(*args)
+
+    monkeypatch.setattr(provider, "sign", slow)
+    return begun, go_on
+
+
+REQUEST = pb.SignRequest(key="k", message=b"x", request_id="r").SerializeToString()
+
+
+async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configured(home)
+    migrated(config)
+    async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
+        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+            running = Daemon(worker, home, channel)
+            await running.add_key("k")
+            begun, go_on = slowed(running, monkeypatch)
+            request = asyncio.create_task(raw_call(channel, "/signerd.v1.Signer/Sign", REQUEST))
+            await begun.wait()
+            asyncio.get_running_loop().call_later(0.1, go_on.set)
+        assert pb.SignResponse.FromString(await request).signature
+    assert [one[0] for one in life(home)] == ["start", "create-key", "sign", "stop"]
+
+
+async def test_requests_that_do_not_end_are_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = configured(home, PROVIDERS + "drain: 0.1s\n")
+    migrated(config)
+    async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
+        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+            running = Daemon(worker, home, channel)
+            await running.add_key("k")
+            begun, _ = slowed(running, monkeypatch)
+            request = asyncio.create_task(raw_call(channel, "/signerd.v1.Signer/Sign", REQUEST))
+            await begun.wait()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await request
+    assert ("sign", "unix:local", "failed") in life(home)
+
+
+def metric(text: bytes, name: str) -> float:
+    (line,) = re.findall(rf"^{re.escape(name)} (\S+)$", text.decode(), re.MULTILINE)
+    return float(line)
+
+
+async def test_the_metrics_tell_how_it_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(home) as running:
+        await running.add_key("k")
+        begun, go_on = slowed(running, monkeypatch)
+        request = asyncio.create_task(running.raw("/signerd.v1.Signer/Sign", REQUEST))
+        await begun.wait()
+        assert metric(running.worker.exposition(), "signerd_in_flight") == 1
+        go_on.set()
+        await request
+        await refused(running.raw("/signerd.v1.Signer/Sign", b"\xff"))
+        text = running.worker.exposition()
+        for name, value in {
+            "signerd_in_flight": 0,
+            "signerd_audit_healthy": 1,
+            "signerd_snapshot_revision": 1,
+            "signerd_audit_sequence": 4,
+            'signerd_provider_healthy{provider="keys"}': 1,
+            'signerd_signatures_total{algorithm="ecdsa-p256-sha256",provider="keys"}': 1,
+            'signerd_requests_total{operation="sign",outcome="ok",reason=""}': 1,
+            'signerd_requests_total{operation="sign",outcome="refused",reason="REQUEST_MALFORMED"}': 1,
+        }.items():
+            assert metric(text, name) == value, name
+
+
+async def test_a_change_of_another_process_is_seen(home: Path) -> None:
+    async with serving(home) as one:
+        config = configured(home).model_copy(
+            update={"listeners": configured(home, PROVIDERS + OTHER).listeners}
+        )
+        wiring = daemon.prepared(config, {}, 1, 2)
+        async with daemon.running(wiring) as other:
+            await one.add_key("k")
+            await until(lambda: "k" in other.keyring.view.snapshot.keys)
+            assert other.keyring.revision == one.worker.keyring.revision
+
+
+OTHER = "listeners: [{name: other, unix: run/other.sock}]\n"
+
+
+async def test_hangup_takes_limits_over(home: Path) -> None:
+    text = PROVIDERS + "limits: {concurrent: 7, payload: 2048}\n"
+
+    def reload(before: Config) -> Config:
+        return configured(home, text)
+
+    async with serving(home) as running:
+        loop = asyncio.get_running_loop()
+        daemon.on_hangup(running.worker, reload)  # type: ignore[arg-type]
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until(lambda: running.worker.config.limits.concurrent == 7)
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+        assert running.worker.gate.max_in_flight == 7
+        assert running.worker.streams.max_payload == 2048
