@@ -159,7 +159,7 @@ class Audit(Section):
     """The audit log: how long a group of records waits for more (seconds), and how large a file gets."""
 
     directory: FilePath
-    gather: Annotated[Duration, Field(le=1.0)] = 0.004
+    gather: Annotated[Duration, Field(le=1.0)] = 0.005
     segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 16 << 20
 
 

@@ -40,7 +40,7 @@ state:
 # Every request has its record here before it is answered.
 audit:
   directory: /var/lib/signerd/audit
-  gather: 4ms                 # how long a group of records waits for more before it is synced
+  gather: 5ms                 # how long a group of records waits for more before it is synced
   segment: 16MiB              # a new file begins at this size
 
 # Where private keys are. The name stands in key URIs: don't change it later.

@@ -30,7 +30,7 @@ class Tuning:
     `group_records`: how many may wait for one write.
     """
 
-    gather: float = 0.004
+    gather: float = 0.005
     group_records: int = 8192
     segment_bytes: int = 16 << 20
     probe: float = 0.25

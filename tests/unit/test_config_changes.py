@@ -43,7 +43,7 @@ def test_what_a_running_daemon_takes_over(replaced: dict[str, str], path: str) -
         ({"workers__1": "2"}, "workers"),
         ({"cert__/etc/signerd/tls.crt": "/other"}, "listeners.cluster.tls.cert"),
         ({"streams__1000": "10"}, "limits.streams"),
-        ({"gather__4ms": "3ms"}, "audit.gather"),
+        ({"gather__5ms": "3ms"}, "audit.gather"),
         ({"tcp__0.0.0.0:8443": "0.0.0.0:8444"}, "listeners.cluster.tcp"),
         ({"verify_after_sign__sampled": "always"}, "providers.local.verify_after_sign"),
     ],
