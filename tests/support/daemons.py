@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from google.protobuf.message import Message
 
 from signerd.audit.reading import list_records
 from signerd.audit.records import Record
+from signerd.config import Config
 from signerd.config_file import read
 from signerd.daemon import Worker, prepared, running
-from signerd.state.location import parse_location
+from signerd.state.location import SqliteLocation
 from signerd.state.migration import ensure_schema
 from signerd.v1.keys_pb2 import CreateKeyRequest
 from tests.support.refusals import from_call
@@ -72,12 +74,28 @@ class Daemon:
 async def serving(home: Path, config: str = PROVIDERS) -> AsyncIterator[Daemon]:
     """A daemon under a home directory; the channel leads to its Unix socket."""
     settings = read(config.encode(), "config.yaml", home, {"SIGNERD_HOME": str(home)})
-    await asyncio.to_thread(ensure_schema, parse_location(settings.state.url))
+    migrate(settings)
     async with (
         running(prepared(settings, {}, 0, 1)) as worker,
         grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel,
     ):
         yield Daemon(worker, home, channel)
+
+
+def migrate(config: Config) -> None:
+    """Give a home a database of today's schema, as `signerd serve` does; making it takes long, so it is copied."""
+    path = config.home / "state.db"
+    if not path.exists():
+        path.write_bytes(_migrated())
+        path.chmod(0o600)
+
+
+@cache
+def _migrated() -> bytes:
+    with short_home() as home:
+        path = home / "state.db"
+        ensure_schema(SqliteLocation(path))
+        return path.read_bytes()
 
 
 async def raw_call(channel: grpc.aio.Channel, path: str, request: bytes, **options: Any) -> bytes:

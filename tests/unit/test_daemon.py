@@ -19,11 +19,9 @@ from signerd.config import Config
 from signerd.config_file import read
 from signerd.errors import Reason, SignerdError
 from signerd.providers.guard import SAMPLE_MASK
-from signerd.state.location import parse_location
-from signerd.state.migration import ensure_schema
 from signerd.telemetry import Telemetry
 from signerd.v1 import signer_pb2 as pb
-from tests.support.daemons import PROVIDERS, Daemon, raw_call, serving, short_home, until
+from tests.support.daemons import PROVIDERS, Daemon, migrate, raw_call, serving, short_home, until
 from tests.support.refusals import refused
 
 
@@ -37,13 +35,9 @@ def configured(home: Path, text: str = PROVIDERS) -> Config:
     return read(text.encode(), "config.yaml", home, {"SIGNERD_HOME": str(home)})
 
 
-def migrated(config: Config) -> None:
-    ensure_schema(parse_location(config.state.url))
-
-
 def test_a_worker_gets_what_the_files_hold(home: Path) -> None:
     config = configured(home)
-    migrated(config)
+    migrate(config)
     wiring = daemon.prepared(config, {}, 2, 4)
     assert (wiring.worker, wiring.workers, dict(wiring.passwords)) == (2, 4, {})
     assert any("gone when the daemon stops" in warning for warning in wiring.warnings)
@@ -76,7 +70,7 @@ def test_listeners_of_a_worker(home: Path) -> None:
         "listeners: [{name: a, unix: a.sock}, {name: b, tcp: '127.0.0.1:1', insecure_plaintext: true}]\n"
     )
     config = configured(home, text)
-    migrated(config)
+    migrate(config)
     for worker, names in ((0, ["a", "b"]), (1, ["b"])):
         wiring = daemon.prepared(config, {}, worker, 2)
         assert [one.name for one in daemon.own_listeners(wiring)] == names
@@ -135,7 +129,7 @@ REQUEST = pb.SignRequest(key="k", message=b"x", request_id="r").SerializeToStrin
 
 async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured(home)
-    migrated(config)
+    migrate(config)
     async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
         async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
             running = Daemon(worker, home, channel)
@@ -150,7 +144,7 @@ async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.M
 
 async def test_requests_that_do_not_end_are_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured(home, PROVIDERS + "drain: 0.1s\n")
-    migrated(config)
+    migrate(config)
     async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
         async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
             running = Daemon(worker, home, channel)
