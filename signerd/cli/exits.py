@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from signerd.errors import Code, Reason, SignerdError
+from signerd.codes import Code
+from signerd.errors import Reason, SignerdError
 
 
 class Exit(IntEnum):

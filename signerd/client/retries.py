@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from signerd.errors import Code, SignerdError
+from signerd.codes import Code
+from signerd.errors import SignerdError
 
 
 @dataclass(frozen=True, slots=True)

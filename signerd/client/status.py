@@ -5,7 +5,8 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from signerd.errors import Code, Reason, SignerdError
+from signerd.codes import Code
+from signerd.errors import Reason, SignerdError
 
 DOMAIN = "signerd.dev"
 FALLBACKS = {

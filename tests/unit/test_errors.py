@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from signerd.errors import FAILURES, Code, Reason, SignerdError
+from signerd.codes import Code
+from signerd.errors import FAILURES, Reason, SignerdError
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)

@@ -7,7 +7,8 @@ import errno
 import pytest
 
 from signerd.cli.exits import Exit, exit_of, exit_of_file
-from signerd.errors import Code, Reason, SignerdError
+from signerd.codes import Code
+from signerd.errors import Reason, SignerdError
 
 
 @pytest.mark.parametrize("reason", list(Reason))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from signerd.client.retries import Backoff, can_repeat
 from signerd.client.status import error_from_status, error_from_wire
-from signerd.errors import Code, Reason, SignerdError
+from signerd.codes import Code
+from signerd.errors import Reason, SignerdError
 from tests.unit.client.fake_daemon import status_of
 
 
