@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
-from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +13,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from signerd import __version__
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
-from signerd.audit.records import Record
-from signerd.authz.identity import DAEMON
 from signerd.config import Config, Listener, LocalProvider, ProviderConfig
 from signerd.control import serve_control
 from signerd.engine.auditing import AuditReader
@@ -31,7 +26,7 @@ from signerd.engine.signer import Signer
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
-from signerd.errors import SignerdError
+from signerd.instance import Wiring, Worker, on_hangup, record_life, stop
 from signerd.password_sources import choose
 from signerd.passwords import FilePassword, PasswordSource
 from signerd.process import notify
@@ -46,34 +41,17 @@ from signerd.rpc.server import Limits, Methods
 from signerd.rpc.signing import SigningMethods
 from signerd.sockets import bind_tcp, bind_unix
 from signerd.state.database import Database, open_database
-from signerd.state.location import Location, SqliteLocation, parse_location
+from signerd.state.location import SqliteLocation, parse_location
 from signerd.state.migration import is_populated
 from signerd.state.snapshot import Snapshot
-from signerd.state.state_key import StateKey, obtain_state_key, read_state_key
+from signerd.state.state_key import obtain_state_key, read_state_key
 from signerd.state.store import Store
 from signerd.state.watcher import Watcher
 from signerd.telemetry import Telemetry
 
 logger = structlog.get_logger(__name__)
-TICK = 1.0
-"""Seconds between two looks at what only polling shows: provider health, calls that the transport dropped."""
-DROPPED_AFTER = 10
-"""Ticks without its message after which a call counts as dropped by the transport."""
 KEEPALIVE = 60.0
 CONNECTION_AGE = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """What the process around a worker gives it. `passwords` are by provider; `worker` counts from 0."""
-
-    config: Config
-    location: Location
-    state_key: StateKey
-    passwords: Mapping[str, PasswordSource]
-    warnings: tuple[str, ...] = ()
-    worker: int = 0
-    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,59 +64,6 @@ class Opened:
     store: Store
     snapshot: Snapshot
     log: Log
-
-
-@dataclass(slots=True)
-class Worker:
-    """The parts of a running worker that others look at; `config` is what the last reload made of it."""
-
-    wiring: Wiring
-    config: Config
-    telemetry: Telemetry
-    log: Log
-    keyring: Keyring
-    providers: Mapping[str, Guarded]
-    gate: Gate
-    status: StatusReader
-    health: Health
-    watcher: Watcher
-    listeners: Listeners
-    streams: StreamSigner
-
-    def exposition(self) -> bytes:
-        """Metrics of this worker as they are now."""
-        telemetry = self.telemetry
-        telemetry.in_flight.set(self.gate.in_flight.calls)
-        telemetry.audit_sequence.set(self.log.sequence)
-        telemetry.audit_healthy.set(self.log.healthy)
-        telemetry.snapshot_revision.set(self.keyring.revision)
-        for name, provider in self.providers.items():
-            telemetry.provider_healthy[name].set(provider.health().healthy)
-        return telemetry.exposition()
-
-    def unready(self) -> str:
-        """Why requests can't be answered now, empty when they can."""
-        if self.status.draining:
-            return "stopping"
-        return "" if self.log.healthy else self.log.detail
-
-    async def show_health(self) -> None:
-        """Bring the health service up to date."""
-        providers = {name: provider.health().healthy for name, provider in self.providers.items()}
-        await self.health.show(self.status.serving, providers)
-
-    async def tick(self) -> None:
-        """Look at what only polling shows, for ever."""
-        pending: deque[int] = deque(maxlen=DROPPED_AFTER)
-        dropped = 0
-        while True:
-            await self.show_health()
-            pending.append(self.gate.started - self.gate.entered)
-            now_dropped = min(pending) if len(pending) == DROPPED_AFTER else 0
-            if now_dropped > dropped:
-                self.telemetry.transport_rejected["message",].inc(now_dropped - dropped)
-                dropped = now_dropped
-            await asyncio.sleep(TICK)
 
 
 @asynccontextmanager
@@ -253,20 +178,6 @@ def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:
     return () if watcher.connected else (f"state database: {watcher.detail}",)
 
 
-async def record_life(worker: Worker, operation: str) -> None:
-    """Put the start or stop of the worker on record."""
-    config = worker.wiring.config
-    record = Record(
-        operation=operation,
-        outcome="ok",
-        caller=DAEMON.subject,
-        proof=DAEMON.proof,
-        revision=worker.keyring.revision,
-        detail=f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}",
-    )
-    await worker.log.append(record).durable
-
-
 @asynccontextmanager
 async def background(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run jobs beside the body; they end with it."""
@@ -277,15 +188,6 @@ async def background(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def stop(worker: Worker) -> None:
-    """Turn health off, let requests under way finish, and put the stop on record."""
-    worker.status.draining = True
-    await worker.show_health()
-    await worker.listeners.close(worker.config.drain)
-    with contextlib.suppress(SignerdError):
-        await record_life(worker, "stop")
 
 
 async def stop_signal() -> None:
@@ -380,17 +282,6 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
-
-
-def on_hangup(worker: Worker, reload: Reload) -> None:
-    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`."""
-
-    def hangup() -> None:
-        worker.config = config = reload(worker.config)
-        worker.gate.max_in_flight = config.limits.concurrent
-        worker.streams.max_payload = config.limits.payload
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
 
 
 async def ended(control_fd: int | None, worker: Worker) -> None:

@@ -13,16 +13,17 @@ from typing import Any
 import grpc
 import pytest
 
-from signerd import daemon
+from signerd import daemon, instance
 from signerd.audit.reading import list_records
 from signerd.config import Config
 from signerd.config_file import read
 from signerd.errors import Reason, SignerdError
 from signerd.providers.guard import SAMPLE_MASK
+from signerd.rpc import listeners
 from signerd.telemetry import Telemetry
 from signerd.v1 import signer_pb2 as pb
 from tests.support.daemons import PROVIDERS, Daemon, migrate, raw_call, serving, short_home, until
-from tests.support.refusals import refused
+from tests.support.refusals import Refused, refused
 
 
 @pytest.fixture
@@ -137,9 +138,37 @@ async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.M
             begun, go_on = slowed(running, monkeypatch)
             request = asyncio.create_task(raw_call(channel, "/signerd.v1.Signer/Sign", REQUEST))
             await begun.wait()
-            asyncio.get_running_loop().call_later(0.1, go_on.set)
+            # Longer than gRPC itself is given at the end, so that it is our own wait that counts.
+            monkeypatch.setattr(listeners, "LAST_GRACE", 0.05)
+            asyncio.get_running_loop().call_later(0.5, go_on.set)
         assert pb.SignResponse.FromString(await request).signature
     assert [one[0] for one in life(home)] == ["start", "create-key", "sign", "stop"]
+
+
+async def test_requests_that_come_while_it_stops_are_told_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(home)
+    migrate(config)
+
+    async def late(running: Daemon, go_on: asyncio.Event) -> Refused:
+        await until(lambda: running.worker.unready() == "stopping")
+        try:
+            return await refused(running.raw("/signerd.v1.Signer/Sign", REQUEST))
+        finally:
+            go_on.set()
+
+    async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
+        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+            running = Daemon(worker, home, channel)
+            await running.add_key("k")
+            begun, go_on = slowed(running, monkeypatch)
+            request = asyncio.create_task(raw_call(channel, "/signerd.v1.Signer/Sign", REQUEST))
+            await begun.wait()
+            turned_away = asyncio.create_task(late(running, go_on))
+        assert (await turned_away).reason is Reason.SHUTTING_DOWN
+        assert pb.SignResponse.FromString(await request).signature
+    assert [one[0] for one in life(home)] == ["start", "create-key", "sign", "sign", "stop"]
 
 
 async def test_requests_that_do_not_end_are_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +238,7 @@ async def test_hangup_takes_limits_over(home: Path) -> None:
 
     async with serving(home) as running:
         loop = asyncio.get_running_loop()
-        daemon.on_hangup(running.worker, reload)  # type: ignore[arg-type]
+        instance.on_hangup(running.worker, reload)  # type: ignore[arg-type]
         try:
             os.kill(os.getpid(), signal.SIGHUP)
             await until(lambda: running.worker.config.limits.concurrent == 7)

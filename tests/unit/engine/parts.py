@@ -31,6 +31,7 @@ from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
+from signerd.instance import Wiring, Worker
 from signerd.providers.base import Order
 from signerd.providers.guard import Guarded
 from signerd.providers.local import LocalProvider
@@ -119,9 +120,7 @@ class Called:
 class Engine:
     """The worker under test, and what tests need of its surroundings."""
 
-    def __init__(
-        self, worker: daemon.Worker, store: CountingStore, disk: FaultyDisk, far: Far, home: Path
-    ) -> None:
+    def __init__(self, worker: Worker, store: CountingStore, disk: FaultyDisk, far: Far, home: Path) -> None:
         self.worker, self.store, self.disk, self.far = worker, store, disk, far
         self.log: Log = worker.log
         self.keyring = worker.keyring
@@ -298,7 +297,7 @@ async def opened(
     monkeypatch.setattr(daemon, "record_life", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)
     config = read(CONFIG, "config.yaml", home, {"SIGNERD_HOME": str(home)})
-    wiring = daemon.Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
+    wiring = Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
     async with daemon.running(wiring) as worker:
         try:
             yield Engine(worker, stores[-1], disk, far, home)

@@ -1,0 +1,135 @@
+"""A running worker: its parts, what others see of it, and what happens to it from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from signerd import __version__
+from signerd.audit.log import Log
+from signerd.audit.records import Record
+from signerd.authz.identity import DAEMON
+from signerd.config import Config
+from signerd.engine.keyring import Keyring
+from signerd.engine.status import StatusReader
+from signerd.engine.streams import StreamSigner
+from signerd.errors import SignerdError
+from signerd.passwords import PasswordSource
+from signerd.providers.guard import Guarded
+from signerd.reload import Reload
+from signerd.rpc.calls import Gate
+from signerd.rpc.health import Health
+from signerd.rpc.listeners import Listeners
+from signerd.state.location import Location
+from signerd.state.state_key import StateKey
+from signerd.state.watcher import Watcher
+from signerd.telemetry import Telemetry
+
+TICK = 1.0
+"""Seconds between two looks at what only polling shows: provider health, calls that the transport dropped."""
+DROPPED_AFTER = 10
+"""Ticks without its message after which a call counts as dropped by the transport."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What the process around a worker gives it. `passwords` are by provider; `worker` counts from 0."""
+
+    config: Config
+    location: Location
+    state_key: StateKey
+    passwords: Mapping[str, PasswordSource]
+    warnings: tuple[str, ...] = ()
+    worker: int = 0
+    workers: int = 1
+
+
+@dataclass(slots=True)
+class Worker:
+    """The parts of a running worker that others look at; `config` is what the last reload made of it."""
+
+    wiring: Wiring
+    config: Config
+    telemetry: Telemetry
+    log: Log
+    keyring: Keyring
+    providers: Mapping[str, Guarded]
+    gate: Gate
+    status: StatusReader
+    health: Health
+    watcher: Watcher
+    listeners: Listeners
+    streams: StreamSigner
+
+    def exposition(self) -> bytes:
+        """Metrics of this worker as they are now."""
+        telemetry = self.telemetry
+        telemetry.in_flight.set(self.gate.in_flight.calls)
+        telemetry.audit_sequence.set(self.log.sequence)
+        telemetry.audit_healthy.set(self.log.healthy)
+        telemetry.snapshot_revision.set(self.keyring.revision)
+        for name, provider in self.providers.items():
+            telemetry.provider_healthy[name].set(provider.health().healthy)
+        return telemetry.exposition()
+
+    def unready(self) -> str:
+        """Why requests can't be answered now, empty when they can."""
+        if self.status.draining:
+            return "stopping"
+        return "" if self.log.healthy else self.log.detail
+
+    async def show_health(self) -> None:
+        """Bring the health service up to date."""
+        providers = {name: provider.health().healthy for name, provider in self.providers.items()}
+        await self.health.show(self.status.serving, providers)
+
+    async def tick(self) -> None:
+        """Look at what only polling shows, for ever."""
+        pending: deque[int] = deque(maxlen=DROPPED_AFTER)
+        dropped = 0
+        while True:
+            await self.show_health()
+            pending.append(self.gate.started - self.gate.entered)
+            now_dropped = min(pending) if len(pending) == DROPPED_AFTER else 0
+            if now_dropped > dropped:
+                self.telemetry.transport_rejected["message",].inc(now_dropped - dropped)
+                dropped = now_dropped
+            await asyncio.sleep(TICK)
+
+
+async def record_life(worker: Worker, operation: str) -> None:
+    """Put the start or stop of the worker on record."""
+    config = worker.wiring.config
+    record = Record(
+        operation=operation,
+        outcome="ok",
+        caller=DAEMON.subject,
+        proof=DAEMON.proof,
+        revision=worker.keyring.revision,
+        detail=f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}",
+    )
+    await worker.log.append(record).durable
+
+
+async def stop(worker: Worker) -> None:
+    """Turn health off, let requests under way finish, and put the stop on record."""
+    worker.status.draining = True
+    await worker.show_health()
+    await worker.listeners.close(worker.config.drain)
+    with contextlib.suppress(SignerdError):
+        await record_life(worker, "stop")
+
+
+def on_hangup(worker: Worker, reload: Reload) -> None:
+    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`."""
+
+    def hangup() -> None:
+        worker.config = config = reload(worker.config)
+        worker.gate.max_in_flight = config.limits.concurrent
+        worker.streams.max_payload = config.limits.payload
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)
