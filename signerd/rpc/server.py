@@ -18,6 +18,8 @@ PACKAGE = "/signerd.v1."
 TRANSPORT_FACTOR = 4
 """The transport takes messages so many times larger than we do: between the two, the answer has our own words."""
 
+STREAM_WINDOW = 1 << 20
+"""Bytes of a stream that may be on their way to us; gRPC's own guess grows to tens of MiB on a fast connection."""
 MAX_PENDING = 100_000
 """Calls that wait for us at once; beyond it (gRPC's own limits are 1,000 and 3,000) they end as bare CANCELLED."""
 
@@ -101,6 +103,8 @@ def options(limits: Limits, reuse_port: bool) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", limits.streams),
         ("grpc.max_metadata_size", 16 * 1024),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", STREAM_WINDOW),
         ("grpc.server.max_pending_requests", MAX_PENDING),
         ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
         ("grpc.so_reuseport", int(reuse_port)),
