@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from signerd.core import cosign_keys
 from signerd.state.location import SqliteLocation
 from signerd.state.migration import ensure_schema
+from tests.support.daemons import short_home
 from tests.unit.engine.parts import Engine, opened
 
 
@@ -23,8 +24,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def location(template: Path, tmp_path: Path) -> SqliteLocation:
-    return SqliteLocation(Path(shutil.copy(template, tmp_path / "state.db")))
+def home() -> Iterator[Path]:
+    with short_home() as made:
+        yield made
+
+
+@pytest.fixture
+def location(template: Path, home: Path) -> SqliteLocation:
+    return SqliteLocation(Path(shutil.copy(template, home / "state.db")))
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +44,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def engine(
-    location: SqliteLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    location: SqliteLocation, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engine]:
-    async with opened(location, tmp_path, monkeypatch) as engine:
+    async with opened(location, home, monkeypatch) as engine:
         yield engine

@@ -36,6 +36,7 @@ from signerd.providers.base import Order
 from signerd.providers.guard import Guarded
 from signerd.providers.local import LocalProvider
 from signerd.providers.memory import MemoryProvider
+from signerd.rpc import calls
 from signerd.rpc.server import router
 from signerd.state.changes import ChangeRequest
 from signerd.state.database import Database
@@ -296,6 +297,7 @@ async def opened(
     monkeypatch.setattr(daemon, "own_listeners", lambda wiring: [])
     monkeypatch.setattr(daemon, "record_life", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)
+    monkeypatch.setattr(calls, "LINGER", 0.0)
     config = read(CONFIG, "config.yaml", home, {"SIGNERD_HOME": str(home)})
     wiring = Wiring(config, location, StateKey(bytes(32)), {}, ("be careful",))
     async with daemon.running(wiring) as worker:

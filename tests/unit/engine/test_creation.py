@@ -231,12 +231,12 @@ async def test_ids_belong_to_their_callers(engine: Engine) -> None:
 
 @pytest.fixture
 async def restarted(
-    location: SqliteLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    location: SqliteLocation, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Any, Engine]]:
     """The answer of a worker that has ended, and the next one."""
-    async with opened(location, tmp_path, monkeypatch) as engine:
+    async with opened(location, home, monkeypatch) as engine:
         first = await create(engine, request_id="r", provider="files")
-    async with opened(location, tmp_path, monkeypatch) as engine:
+    async with opened(location, home, monkeypatch) as engine:
         yield first, engine
 
 
