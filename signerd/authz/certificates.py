@@ -33,6 +33,8 @@ def subject_of(pem: bytes) -> str:
     named = names[1][:1] or subject[:1]
     if not named:
         raise _nameless("has no URI name, DNS name or common name")
+    if any("/" in name for name in (*issuer[:1], named[0])):
+        raise _nameless("has a slash in a common name, which would let one name pass for another")
     return f"x509:{(issuer or [''])[0]}/{named[0]}"
 
 

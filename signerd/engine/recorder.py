@@ -137,6 +137,10 @@ class Recorder:
             raise facts.error from None
         await self.append(caller, (facts,), started)
 
+    async def refuse(self, caller: Caller, facts: Facts) -> None:
+        """Put a request on record that was refused before it was begun; returns when that is durable."""
+        await self.append(caller, (facts,), perf_counter_ns())
+
     def append(self, caller: Caller, ended: Sequence[Facts], started: int) -> asyncio.Future[None]:
         """Put the end of one or many on record; the future is done when all their records are durable.
 

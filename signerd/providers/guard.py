@@ -166,7 +166,7 @@ class Guarded:
         try:
             if self.in_process:
                 return await call()
-            async with asyncio.timeout(seconds), self._slots:
+            async with self._slots, asyncio.timeout(seconds):
                 return await call()
         except SignerdError:
             raise

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from time import perf_counter, perf_counter_ns
+from time import perf_counter
 from typing import Generic, NoReturn, TypeAlias, TypeVar
 
 import grpc
@@ -87,7 +87,7 @@ class Gate:
         if error.recorded:
             return error
         try:
-            await self.recorder.append(caller, [Facts(operation, error=error)], perf_counter_ns())
+            await self.recorder.refuse(caller, Facts(operation, error=error))
         except SignerdError as unrecorded:
             return unrecorded
         return error

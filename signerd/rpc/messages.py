@@ -114,7 +114,11 @@ def _constant_part(by: SigningVersion, shard: str) -> pb.SignResponse:
 
 
 def verify_call(request: pb.VerifyRequest) -> VerifyCall:
-    """A VerifyRequest as the engine takes it."""
+    """A VerifyRequest as the engine takes it; raises REQUEST_MALFORMED for an unknown encoding."""
+    if request.encoding not in pb.SignatureEncoding.values():
+        raise SignerdError(
+            Reason.REQUEST_MALFORMED, f"unknown encoding number {request.encoding}", field="encoding"
+        )
     return VerifyCall(
         request.key,
         request.version,

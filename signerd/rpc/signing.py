@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from signerd.core.names import check_request_id, check_traceparent
 from signerd.core.public_keys import pem
 from signerd.engine.directory import Directory
 from signerd.engine.keyring import SigningVersion
+from signerd.engine.recorder import Facts
 from signerd.engine.requests import ReadCall, SignCall, StreamCall
-from signerd.engine.signer import Signer
+from signerd.engine.signer import Signer, check_batch_size
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.errors import Reason, SignerdError
@@ -29,6 +31,9 @@ from signerd.rpc.messages import (
 )
 from signerd.rpc.status import to_status
 from signerd.v1 import signer_pb2 as pb
+
+IDLE = 30.0
+"""Seconds that a stream may wait for its next message."""
 
 
 @dataclass(slots=True)
@@ -48,8 +53,14 @@ class SigningMethods:
 
     async def batch_sign(self, caller: Caller, request: pb.BatchSignRequest) -> bytes:
         """Sign many inputs."""
-        check_request_id(request.request_id)
-        check_traceparent(request.traceparent)
+        try:
+            check_batch(request)
+        except SignerdError as error:
+            refused = Facts(
+                "sign", request_id=request.request_id, traceparent=request.traceparent, error=error
+            )
+            await self.signer.recorder.refuse(caller, refused)
+            raise
         calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
         await self.signer.sign_batch(caller, calls)
         response = pb.BatchSignResponse()
@@ -92,6 +103,13 @@ class SigningMethods:
         ).SerializeToString()
 
 
+def check_batch(request: pb.BatchSignRequest) -> None:
+    """Raise REQUEST_ID_INVALID, TRACEPARENT_INVALID or BATCH_SIZE_INVALID."""
+    check_request_id(request.request_id)
+    check_traceparent(request.traceparent)
+    check_batch_size(len(request.items))
+
+
 def batch_item(request: pb.BatchSignRequest, index: int, item: pb.SignRequest) -> SignCall:
     """An item as a call; what it lacks is taken from the batch."""
     call = sign_call(item)
@@ -118,7 +136,7 @@ def stream_call(header: pb.SignStreamHeader) -> StreamCall:
 
 async def stream_parts(messages: AsyncIterator[bytes]) -> AsyncIterator[pb.SignStreamHeader | bytes]:
     """Header and chunks of a stream; raises REQUEST_MALFORMED or STREAM_INVALID."""
-    async for raw in messages:
+    async for raw in prompt(messages):
         try:
             message = pb.SignStreamRequest.FromString(raw)
         except DecodeError:
@@ -127,6 +145,22 @@ async def stream_parts(messages: AsyncIterator[bytes]) -> AsyncIterator[pb.SignS
         if which is None:
             raise SignerdError(Reason.STREAM_INVALID, "a message has neither header nor chunk", field="part")
         yield message.header if which == "header" else message.chunk
+
+
+async def prompt(messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The messages, each within the idle limit: who only holds a stream open takes the place of others."""
+    coming = aiter(messages)
+    while True:
+        try:
+            async with asyncio.timeout(IDLE):
+                raw = await anext(coming, None)
+        except TimeoutError:
+            raise SignerdError(
+                Reason.STREAM_INVALID, f"nothing came for {IDLE:g} seconds", field="chunk"
+            ) from None
+        if raw is None:
+            return
+        yield raw
 
 
 async def stream_chunks(parts: AsyncIterator[pb.SignStreamHeader | bytes]) -> AsyncIterator[bytes]:

@@ -50,6 +50,7 @@ def test_who_a_certificate_names(name: str, names: Names, subject: str) -> None:
         ("", [uri("https://example.org")]),
         ("", [x509.RFC822Name("ann@example.org")]),
         ("name", [uri(SPIFFE), uri(SPIFFE + "2")]),
+        ("other ca/name", []),
     ],
 )
 def test_certificates_that_name_nobody(name: str, names: Names) -> None:

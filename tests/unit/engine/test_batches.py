@@ -77,9 +77,10 @@ async def test_all_bad_items_in_one_batch(engine: Engine) -> None:
 async def test_sizes_that_are_not_taken(engine: Engine, size: int) -> None:
     key = await engine.add_key("k", provider="far")
     engine.far.fault = AssertionError("asked to sign")
-    error = await refused(engine.batch(numbered(key.name, size)))
+    error = await refused(engine.batch(numbered(key.name, size), request_id="batch-1"))
     assert (error.reason, error.field) == (Reason.BATCH_SIZE_INVALID, "items")
-    assert (engine.record().reason, engine.record().outcome) == ("BATCH_SIZE_INVALID", "refused")
+    record = engine.record()
+    assert (record.reason, record.outcome, record.request_id) == ("BATCH_SIZE_INVALID", "refused", "batch-1")
 
 
 @pytest.mark.parametrize("size", [1, 1000])

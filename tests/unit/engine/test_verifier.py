@@ -69,6 +69,8 @@ async def test_p1363_only_where_it_is_said(engine: Engine) -> None:
     r, s = decode_dss_signature(signed.signature)
     plain = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     assert (await engine.verify("k", plain, encoding="SIGNATURE_ENCODING_P1363")).key_version
+    unknown = await refused(engine.verify("k", plain, encoding=7))
+    assert (unknown.reason, unknown.field) == (Reason.REQUEST_MALFORMED, "encoding")
     for signature, encoding in ((plain, 0), (signed.signature, 2)):
         error = await refused(engine.verify("k", signature, encoding=encoding))
         assert error.reason in (Reason.SIGNATURE_MALFORMED, Reason.SIGNATURE_MISMATCH)
