@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-TYPED := $(wildcard signerd tests tools bench examples)
+TYPED := signerd tests tools bench
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 PYTEST := $(RUN) -m pytest $(PYTEST_ARGS)

@@ -28,7 +28,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "build")) as directory:
         measures = [*throughput(Path(directory), options), *start_up(Path(directory), options.only)]
     progress("")
-    print(table(measures))  # noqa: T201 - this is the output
+    print(table(measures))
     write(measures, OUTPUT)
 
 

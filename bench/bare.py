@@ -1,13 +1,16 @@
-"""A bare grpc.aio server whose one method answers nothing: the ceiling of unary calls. `python -m bench.bare SOCKET`."""
+"""A bare grpc.aio server that answers nothing: the ceiling of unary calls. `python -m bench.bare SOCKET`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TypeAlias
 
 import grpc
 import uvloop
 from grpc import aio
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
 class Nothing(grpc.GenericRpcHandler):
@@ -17,9 +20,9 @@ class Nothing(grpc.GenericRpcHandler):
         async def answer(request: bytes, context: object) -> bytes:
             return b""
 
-        self._handler = grpc.unary_unary_rpc_method_handler(answer)
+        self._handler: Handler = grpc.unary_unary_rpc_method_handler(answer)
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> object:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """The one handler."""
         return self._handler
 

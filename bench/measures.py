@@ -11,7 +11,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run: a rate or figure, with the 50th and 99th percentile of the latency in milliseconds where there is one."""
+    """One run: a rate or figure; p50 and p99 are percentiles of the latency in milliseconds, if it has one."""
 
     value: float
     p50: float | None = None
@@ -20,7 +20,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The median of all runs. `reference` is what it is held against, `ratio` the median of value / reference by run."""
+    """The median of all runs. `reference` is what it is held against, `ratio` the median of value / reference."""
 
     name: str
     value: float

@@ -72,7 +72,8 @@ def wait_until_serving(target: str, process: subprocess.Popen[bytes]) -> None:
 def _serving(target: str) -> bool:
     with grpc.insecure_channel(target) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+            check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
+            answer = check(health_pb2.HealthCheckRequest(), timeout=1)
         except grpc.RpcError:
             return False
         return bool(answer.status == SERVING)
