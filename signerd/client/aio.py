@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from functools import partial
 from types import TracebackType
 from typing import Self, Unpack
@@ -84,6 +85,15 @@ class AsyncClient:
             await self._coalescer.close()
         await self._channels.close()
 
+    @property
+    def revision(self) -> int:
+        """The newest state revision that this client has seen; 0 at first."""
+        return self._requests.revision
+
+    def remember(self, revision: int) -> None:
+        """Let later requests see at least this state revision, of another client for example."""
+        self._requests.remember(revision)
+
     async def sign(
         self, key: str, *, timeout: float | None = None, **options: Unpack[SignOptions]
     ) -> SignResponse:
@@ -111,8 +121,10 @@ class AsyncClient:
         """Sign a file or chunks in constant memory; never repeated. The default timeout grows with the length."""
         size = length_of(source, length)
         header = self._requests.stream_header(key, size, **options)
-        limit = stream_timeout(self._timeout, size) if timeout is None else timeout
-        return (await self._channels.stream(methods.SIGN_STREAM, _parts(header, source), limit)).response
+        end = time.monotonic() + (stream_timeout(self._timeout, size) if timeout is None else timeout)
+        await self._await_socket(end - time.monotonic())
+        parts = _parts(header, source)
+        return (await self._channels.stream(methods.SIGN_STREAM, parts, end - time.monotonic())).response
 
     async def verify(
         self,
@@ -186,6 +198,7 @@ class AsyncClient:
         self, send: Callable[[Request, float], Awaitable[Answer]], request: Request, timeout: float | None
     ) -> Answer:
         end = time.monotonic() + (self._timeout if timeout is None else timeout)
+        await self._await_socket(end - time.monotonic())
         attempt = 1
         while True:
             try:
@@ -197,6 +210,10 @@ class AsyncClient:
             await asyncio.sleep(pause)
             attempt += 1
 
+    async def _await_socket(self, timeout: float) -> None:
+        for pause in self._channels.socket.pauses(timeout):
+            await asyncio.sleep(pause)
+
     async def _sign_one(self, request: SignRequest, timeout: float) -> SignResponse:
         return await self._channels.call(methods.SIGN, request, timeout)
 
@@ -207,7 +224,8 @@ class AsyncClient:
         return outcomes_of(requests, await self._channels.call(methods.BATCH_SIGN, batch, timeout))
 
 
-async def _parts(header: SignStreamHeader, source: AsyncSource) -> AsyncIterator[SignStreamRequest]:
+async def _parts(header: SignStreamHeader, source: AsyncSource) -> AsyncGenerator[SignStreamRequest, None]:
     yield SignStreamRequest(header=header)
-    async for chunk in async_chunks_of(source):
-        yield SignStreamRequest(chunk=chunk)
+    async with aclosing(async_chunks_of(source)) as chunks:
+        async for chunk in chunks:
+            yield SignStreamRequest(chunk=chunk)

@@ -76,6 +76,15 @@ class Client:
         """Close the connection."""
         self._channels.close()
 
+    @property
+    def revision(self) -> int:
+        """The newest state revision that this client has seen; 0 at first."""
+        return self._requests.revision
+
+    def remember(self, revision: int) -> None:
+        """Let later requests see at least this state revision, of another client for example."""
+        self._requests.remember(revision)
+
     def sign(self, key: str, *, timeout: float | None = None, **options: Unpack[SignOptions]) -> SignResponse:
         """Sign one input."""
         request = self._requests.sign(key, **options)
@@ -102,9 +111,10 @@ class Client:
         size = length_of(source, length)
         header = self._requests.stream_header(key, size, **options)
         parts = _Parts(header, source)
-        limit = stream_timeout(self._timeout, size) if timeout is None else timeout
+        end = time.monotonic() + (stream_timeout(self._timeout, size) if timeout is None else timeout)
+        self._await_socket(end - time.monotonic())
         try:
-            answer = self._channels.stream(methods.SIGN_STREAM, iter(parts), limit)
+            answer = self._channels.stream(methods.SIGN_STREAM, iter(parts), end - time.monotonic())
         finally:
             if parts.failure:
                 raise parts.failure
@@ -173,6 +183,7 @@ class Client:
 
     def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
         end = time.monotonic() + (self._timeout if timeout is None else timeout)
+        self._await_socket(end - time.monotonic())
         attempt = 1
         while True:
             try:
@@ -183,6 +194,10 @@ class Client:
                     raise
             time.sleep(pause)
             attempt += 1
+
+    def _await_socket(self, timeout: float) -> None:
+        for pause in self._channels.socket.pauses(timeout):
+            time.sleep(pause)
 
 
 class _Parts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -12,8 +13,9 @@ import grpc.aio
 
 from signerd.client.methods import Answer, Method, Request
 from signerd.client.settings import Settings
-from signerd.client.sockets import check_socket
+from signerd.client.sockets import SocketGuard
 from signerd.client.status import error_from_wire
+from signerd.client.streaming import answer_of
 from signerd.client.tokens import Bearer, read_credential
 from signerd.errors import Reason, SignerdError
 
@@ -45,6 +47,7 @@ class BlockingChannels:
     """A pool of channels for threads."""
 
     def __init__(self, settings: Settings, pool: int | None) -> None:
+        self.socket = SocketGuard(settings.endpoint.path, settings.expected_uid)
         self._endpoint = settings.endpoint
         self._bearer = Bearer(settings.token, settings.token_file)
         secret, options = _prepared(settings)
@@ -70,20 +73,27 @@ class BlockingChannels:
 
     def stream(self, method: Method[Request, Answer], requests: Iterator[Request], timeout: float) -> Answer:
         """One call with a stream of requests."""
-        send = self._next().stream_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.answer.FromString,
-        )
         try:
-            return send(requests, timeout=timeout, metadata=self._bearer.metadata())
+            answer: Answer = self._stream(method)(requests, timeout=timeout, metadata=self._bearer.metadata())
         except grpc.RpcError as error:
             raise self._translated(error) from None
+        return answer
+
+    def start(self, method: Method[Request, Answer], requests: Iterator[Request], timeout: float) -> Any:
+        """As `stream`, but a `grpc.Future` at once; its errors are gRPC's."""
+        return self._stream(method).future(requests, timeout=timeout, metadata=self._bearer.metadata())
 
     def close(self) -> None:
         """Close all channels; calls under way end as CANCELLED."""
         for channel in self._channels:
             channel.close()
+
+    def _stream(self, method: Method[Request, Answer]) -> Any:
+        return self._next().stream_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.answer.FromString,
+        )
 
     def _translated(self, error: grpc.RpcError) -> SignerdError:
         return _translated(error, str(self._endpoint))
@@ -93,7 +103,10 @@ class AsyncChannels:
     """A pool of channels for one event loop; made inside it."""
 
     def __init__(self, settings: Settings, pool: int | None) -> None:
+        self.socket = SocketGuard(settings.endpoint.path, settings.expected_uid)
         self._endpoint = settings.endpoint
+        self._settings, self._pool = settings, pool
+        self._streams: BlockingChannels | None = None
         self._bearer = Bearer(settings.token, settings.token_file)
         secret, options = _prepared(settings)
         target = settings.endpoint.target
@@ -119,38 +132,27 @@ class AsyncChannels:
         return answer
 
     async def stream(
-        self, method: Method[Request, Answer], requests: AsyncIterator[Request], timeout: float
+        self, method: Method[Request, Answer], requests: AsyncGenerator[Request, None], timeout: float
     ) -> Answer:
-        """One call with a stream of requests."""
-        send = self._next().stream_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.answer.FromString,
-        )
-        call = send(timeout=timeout, metadata=self._bearer.metadata())
+        """One call with a stream of requests, over a connection of its own."""
+        if self._streams is None:
+            self._streams = BlockingChannels(self._settings, self._pool)
+        self._streams.socket.check()
+        start = partial(self._streams.start, method, timeout=timeout)
         try:
-            await _write_all(call, requests)
-            return await call
-        except grpc.aio.AioRpcError as error:
+            answer: Answer = await answer_of(start, requests)
+        except grpc.RpcError as error:
             raise self._translated(error) from None
-        finally:
-            call.cancel()  # a source that failed must not leave a call behind; nothing to a finished one
+        return answer
 
     async def close(self) -> None:
         """Close all channels; calls under way are cancelled."""
+        if self._streams:
+            self._streams.close()
         await asyncio.gather(*(channel.close() for channel in self._channels))
 
     def _translated(self, error: grpc.RpcError) -> SignerdError:
         return _translated(error, str(self._endpoint))
-
-
-async def _write_all(call: Any, requests: AsyncIterator[Any]) -> None:
-    try:
-        async for request in requests:
-            await call.write(request)
-        await call.done_writing()
-    except asyncio.InvalidStateError:
-        return  # answered before the end of the stream: the answer says why
 
 
 def _unary(channel: Any, method: Method[Any, Any]) -> Callable[..., Any]:
@@ -169,7 +171,6 @@ def _rotating(calls: list[Callable[..., Any]]) -> Callable[[], Callable[..., Any
 
 def _prepared(settings: Settings) -> tuple[grpc.ChannelCredentials | None, list[tuple[str, int | str]]]:
     if settings.endpoint.is_unix:
-        check_socket(settings.endpoint.path, settings.expected_uid)
         return None, list(OPTIONS)
     return _tls(settings), [*OPTIONS, *KEEPALIVE]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import aclosing, nullcontext
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from signerd.errors import Reason, SignerdError
@@ -51,17 +52,18 @@ def chunks_of(source: Source) -> Iterator[bytes]:
             yield from cut(data)
 
 
-async def async_chunks_of(source: AsyncSource) -> AsyncIterator[bytes]:
-    """As `chunks_of`; files are read off the event loop."""
+async def async_chunks_of(source: AsyncSource) -> AsyncGenerator[bytes, None]:
+    """As `chunks_of`; files are read off the event loop, asynchronous generators are closed."""
     if isinstance(source, Readable):
         from asyncio import to_thread
 
         while data := await to_thread(source.read, CHUNK):
             yield data
     elif isinstance(source, AsyncIterable):
-        async for data in source:
-            for part in cut(data):
-                yield part
+        async with aclosing(source) if isinstance(source, AsyncGenerator) else nullcontext():
+            async for data in source:
+                for part in cut(data):
+                    yield part
     else:
         for part in chunks_of(source):
             yield part

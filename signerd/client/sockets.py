@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 
 from signerd.errors import Reason, SignerdError
 
 ROOT = 0
+WAIT = 2.0  # seconds that a socket is waited for: a daemon that is starting makes it
+PAUSE = 0.1
 
 
 def check_socket(path: str, expected_uid: int | None = None) -> None:
@@ -30,3 +33,42 @@ def check_socket(path: str, expected_uid: int | None = None) -> None:
             f"socket {path} belongs to user {found.st_uid}, expected {expected} or root",
             field="endpoint",
         )
+
+
+class SocketGuard:
+    """Checks the socket before the first call of a connection; one that is missing may come. TCP has no `path`."""
+
+    def __init__(self, path: str, expected_uid: int | None) -> None:
+        self._path = path
+        self._expected_uid = expected_uid
+        self._passed = not path
+        self._passes()
+
+    def pauses(self, timeout: float) -> Iterator[float]:
+        """Seconds to wait, again and again, until the socket is there; then, or after WAIT, as `check`."""
+        for _ in range(int(min(timeout, WAIT) / PAUSE)):
+            if self._passes():
+                return
+            yield PAUSE
+        self.check()
+
+    def check(self) -> None:
+        """As `check_socket`, until it once did not raise."""
+        if not self._passed:
+            check_socket(self._path, self._expected_uid)
+            self._passed = True
+
+    def _passes(self) -> bool:
+        if not self._passed and not _is_missing(self._path):
+            self.check()
+        return self._passed
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -41,7 +41,7 @@ def test_a_key_made_in_one_signs_in_the_other_without_a_sleep(daemons: list[Daem
     with daemons[0].client() as one, daemons[1].client() as other:
         for number in range(KEYS):
             made = one.create_key(f"keys/k{number}", request_id=f"create-{number}")
-            other._requests.remember(made.revision)
+            other.remember(made.revision)
             assert other.sign(f"keys/k{number}", message=b"x").key_id == made.key.versions[0].key_id
             assert other.create_key(f"keys/k{number}", request_id=f"create-{number}").key == made.key
         one.create_key("unseen")

@@ -82,7 +82,7 @@ async def test_a_new_key_signs_on_every_worker_at_once(cluster: Cluster) -> None
         for number in range(3):
             made = await clients[0].create_key(f"keys/k{number}")
             for client in clients:
-                client._requests.remember(made.revision)
+                client.remember(made.revision)
             answers = await asyncio.gather(*(c.sign(f"keys/k{number}", message=b"x") for c in clients))
             assert {answer.key_id for answer in answers} == {made.key.versions[0].key_id}
             shards |= {answer.audit.shard for answer in answers}

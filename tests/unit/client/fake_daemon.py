@@ -97,7 +97,8 @@ RECORD = AuditRecord(
 class FakeDaemon:
     """`script[method]` holds failures (Status) or answers for the next calls; `asked[method]` what came.
 
-    While `gate` is cleared, Sign and BatchSign wait. `spoiled` are messages that fail as batch items.
+    While `gate` is cleared, Sign and BatchSign wait. `spoiled` are messages that fail as batch items. With `early` a
+    stream is answered at its header.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,7 @@ class FakeDaemon:
         self.peers: set[str] = set()
         self.loop: asyncio.AbstractEventLoop
         self.port = 0
+        self.early = False
 
     async def answer(self, method: str, request: Any, context: Any, usual: Answer) -> Answer:
         self.asked[method].append(request)
@@ -150,7 +152,16 @@ class Servicer(
         return await self.daemon.answer("BatchSign", request, context, self.daemon.batch(request))
 
     async def SignStream(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
-        parts = [part async for part in request_iterator]
+        first = await anext(request_iterator, None)
+        if first is None:  # how a cancelled stream may look too
+            return SignStreamResponse()
+        self.daemon.asked["begun"].append(first.header)
+        if self.daemon.early:
+            await self.daemon.answer("SignStream", first.header, context, None)
+        try:
+            parts = [first, *[part async for part in request_iterator]]
+        finally:
+            self.daemon.asked["ended"].append(first.header)
         self.daemon.asked["chunks"] = [part.chunk for part in parts[1:]]
         whole = b"%d bytes" % sum(len(part.chunk) for part in parts[1:])
         answer = SignStreamResponse(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from signerd.client import AsyncClient, Backoff, Settings, SignerdError, sign_request
-from signerd.client.chunks import CHUNK
 from signerd.errors import Reason
 from tests.unit.client.fake_daemon import FakeDaemon, status_of
 
@@ -185,33 +183,9 @@ async def test_other_methods_answer_as_the_blocking_ones(client: AsyncClient, da
     assert (await client.list_records()).records
     assert (await client.get_record("w0", 7)).json
     assert (await client.status()).serving
-    assert daemon.asked["GetKey"][0].min_revision == 6
+    assert daemon.asked["GetKey"][0].min_revision == client.revision == 6
+    client.remember(9)
+    await client.sign("release", message=b"x")
+    assert daemon.asked["Sign"][0].min_revision == 9
     [item] = await client.sign_batch([sign_request("release", message=b"x")])
     assert not isinstance(item, SignerdError)
-
-
-async def test_streams_from_files_and_async_iterators(client: AsyncClient, daemon: FakeDaemon) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        yield b"a" * (CHUNK + 1)
-        yield b""
-        yield b"b"
-
-    assert (await client.sign_stream("release", io.BytesIO(b"abc"))).signature == b"3 bytes"
-    answer = await client.sign_stream("release", chunks(), length=CHUNK + 2)
-    assert answer.signature == b"%d bytes" % (CHUNK + 2)
-    assert [len(chunk) for chunk in daemon.asked["chunks"]] == [CHUNK, 1, 1]
-
-
-async def test_a_source_that_fails_is_the_callers_error(client: AsyncClient) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"a"
-        raise OSError(5, "I/O error")
-
-    with pytest.raises(OSError, match="I/O error"):
-        await client.sign_stream("release", broken(), length=2)
-
-
-async def test_a_stream_refused_at_once_gives_the_reason(client: AsyncClient, daemon: FakeDaemon) -> None:
-    daemon.script["SignStream"].append(status_of(Reason.REQUEST_TOO_LARGE, "too large"))
-    with pytest.raises(SignerdError, match="too large"):
-        await client.sign_stream("release", [b"x" * CHUNK] * 3, length=3 * CHUNK)

@@ -129,6 +129,14 @@ def test_changes_are_remembered_and_asked_for(client: Client, daemon: FakeDaemon
     assert (made.purpose, made.labels["a"], len(made.request_id)) == (2, "b", 32)
 
 
+def test_what_another_client_saw_can_be_asked_for(client: Client, daemon: FakeDaemon) -> None:
+    assert client.revision == 0
+    client.remember(7)
+    client.remember(3)
+    client.sign("release", message=b"x")
+    assert daemon.asked["Sign"][0].min_revision == client.revision == 7
+
+
 def test_an_unknown_purpose_is_refused_here(client: Client) -> None:
     with pytest.raises(SignerdError) as caught:
         client.create_key("release", purpose="fun")
@@ -170,6 +178,15 @@ def test_stream_that_can_not_be_read_says_so(
     with pytest.raises(OSError, match="I/O error"):
         client.sign_stream("release", broken(), length=2)
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_stream_refused_while_it_is_sent_gives_the_reason(client: Client, daemon: FakeDaemon) -> None:
+    daemon.early = True
+    for _ in range(20):
+        daemon.script["SignStream"].append(status_of(Reason.KEY_NOT_FOUND, "no such key"))
+        with pytest.raises(SignerdError) as caught:
+            client.sign_stream("release", iter([b"x" * CHUNK] * 20), length=20 * CHUNK)
+        assert caught.value.reason is Reason.KEY_NOT_FOUND
 
 
 def test_stream_of_unknown_length_is_refused(client: Client) -> None:
