@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from signerd import exits
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.config import Config, Listener, LocalProvider, ProviderConfig
@@ -39,7 +40,6 @@ from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
 from signerd.rpc.listeners import Listeners
 from signerd.rpc.server import Limits, Methods
 from signerd.rpc.signing import SigningMethods
-from signerd.sockets import bind_tcp, bind_unix
 from signerd.state.database import Database, open_database
 from signerd.state.location import SqliteLocation, parse_location
 from signerd.state.migration import is_populated
@@ -148,7 +148,13 @@ def build_methods(
         keyring, recorder, store, status.providers, config.default_provider, lambda: datetime.now(UTC)
     )
     return Methods(
-        SigningMethods(Signer(keyring, recorder), streams, Verifier(keyring, recorder), directory, shard),
+        SigningMethods(
+            Signer(keyring, recorder, config.limits.payload),
+            streams,
+            Verifier(keyring, recorder),
+            directory,
+            shard,
+        ),
         KeysMethods(creator, directory, shard),
         AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
         AdminMethods(status),
@@ -180,23 +186,21 @@ def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def background(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run jobs beside the body; they end with it."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
+    """Run jobs beside the body; they end with it. One that dies ends the body: nobody would do its work."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(job) for job in jobs]
         yield
-    finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def stop_signal() -> None:
-    """Wait for SIGTERM or SIGINT."""
+def stop_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await stopping.wait()
+    return stopping
 
 
 async def run(
@@ -213,19 +217,24 @@ async def run(
     Raises SignerdError where it can't start.
     """
     settle_memory()
+    stopping = stop_signals()
     wiring = prepared(config, passwords, worker, workers)
     for warning in wiring.warnings:
         logger.warning(warning)
-    async with running(wiring) as here, serving_http(here, control_fd):
-        on_hangup(here, reload)
-        logger.info(
-            "serving", home=str(config.home), keys=len(here.keyring.view.snapshot.keys), worker=worker
-        )
-        notify("READY=1")
-        await ended(control_fd, here)
-        notify("STOPPING=1")
-        logger.info("stopping")
-    return 0
+    try:
+        async with running(wiring) as here, serving_http(here, control_fd):
+            on_hangup(here, reload)
+            logger.info(
+                "serving", home=str(config.home), keys=len(here.keyring.view.snapshot.keys), worker=worker
+            )
+            notify("READY=1")
+            await ended(stopping, control_fd, here)
+            notify("STOPPING=1")
+            logger.info("stopping")
+    except ExceptionGroup as defects:
+        logger.critical("a part of the daemon died, so it stops", exc_info=defects)
+        return exits.NOT_STARTED
+    return exits.OK
 
 
 def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: int) -> Wiring:
@@ -260,7 +269,7 @@ async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[
         yield
         return
     from signerd.http.app import build as build_app
-    from signerd.http.listener import HttpListener
+    from signerd.http.listener import HttpListener, bind
 
     async def ready() -> str:
         return worker.unready()
@@ -268,8 +277,7 @@ async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[
     async def metrics() -> bytes:
         return worker.exposition()
 
-    bound = bind_unix(http.unix) if http.unix else bind_tcp(str(http.listen))
-    listener = HttpListener(build_app(ready, metrics), bound)
+    listener = HttpListener(build_app(ready, metrics), bind(http))
     await listener.start()
     try:
         yield
@@ -284,9 +292,9 @@ def settle_memory() -> None:
     gc.set_threshold(5_000, 20, 50)
 
 
-async def ended(control_fd: int | None, worker: Worker) -> None:
+async def ended(stopping: asyncio.Event, control_fd: int | None, worker: Worker) -> None:
     """Wait for SIGTERM or SIGINT, or the end of the parent."""
-    waiting = {asyncio.create_task(stop_signal())}
+    waiting: set[asyncio.Task[object]] = {asyncio.create_task(stopping.wait())}
     if control_fd is not None:
         waiting.add(asyncio.create_task(serve_control(control_fd, worker.exposition, worker.unready)))
     _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

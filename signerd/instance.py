@@ -120,6 +120,7 @@ async def stop(worker: Worker) -> None:
     worker.status.draining = True
     await worker.show_health()
     await worker.listeners.close(worker.config.drain)
+    await worker.listeners.methods.keys.creator.settle()
     with contextlib.suppress(SignerdError):
         await record_life(worker, "stop")
 
@@ -131,5 +132,6 @@ def on_hangup(worker: Worker, reload: Reload) -> None:
         worker.config = config = reload(worker.config)
         worker.gate.max_in_flight = config.limits.concurrent
         worker.streams.max_payload = config.limits.payload
+        worker.listeners.methods.signing.signer.max_payload = config.limits.payload
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)

@@ -7,10 +7,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from signerd.authz.identity import Caller
 from signerd.core import private_keys
@@ -29,6 +30,8 @@ from signerd.state.store import Store
 LABEL_NAME = re.compile(r"[a-z0-9._/-]{1,63}\Z")
 LABEL_VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,255}\Z")
 MAX_LABELS = 64
+MOST_UNDER_WAY = 32
+logger = structlog.get_logger(__name__)
 Encode = Callable[[Key, int], bytes]
 """Makes the door's answer from the key and the state revision that has it."""
 
@@ -51,10 +54,26 @@ class Creator:
     providers: Mapping[str, Guarded]
     default_provider: str
     now: Callable[[], datetime]
+    under_way: set[asyncio.Task[Created]] = field(default_factory=set)
 
     async def create(self, caller: Caller, call: CreateCall, encode: Encode) -> Created:
-        """Make or import a key; goes on to its end even if the caller goes away."""
-        return await asyncio.shield(asyncio.ensure_future(self._recorded(caller, call, encode)))
+        """Make or import a key; goes on to its end even if the caller goes away. Raises OVERLOADED."""
+        if len(self.under_way) >= MOST_UNDER_WAY:
+            raise SignerdError(Reason.OVERLOADED, "too many keys are being made", retry_after=1.0)
+        task = asyncio.create_task(self._recorded(caller, call, encode))
+        self.under_way.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Created]) -> None:
+        self.under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # on record; the caller may be gone
+
+    async def settle(self) -> None:
+        """Wait for the changes whose callers went away."""
+        if self.under_way:
+            await asyncio.wait(self.under_way)
 
     async def _recorded(self, caller: Caller, call: CreateCall, encode: Encode) -> Created:
         operation = "create-key" if call.private_key is None else "import-key"
@@ -84,16 +103,20 @@ class Creator:
         provider_name = call.provider or self.default_provider
         provider = self._provider(provider_name)
         algorithm, private_key = await asyncio.to_thread(chosen, call)
+        # Whatever happens from here on, there is no key that the log knows nothing of.
+        await self.recorder.note(
+            caller, Facts(f"{change.kind}-begun", call.name, 1, call.request_id, call.traceparent)
+        )
         material = await provider.create(Order(call.name, 1, algorithm, secrets.token_hex(8), private_key))
         key = self._key(caller, call, algorithm, provider_name, material)
         try:
             answer = await self.store.commit_key(key, change, lambda revision: encode(key, revision))
         except SignerdError as error:
             if error.refused:
-                await provider.change(material.uri, Change.DESTROY)
+                await discard(provider, material)
             raise
         if answer.repeated:
-            await provider.change(material.uri, Change.DESTROY)
+            await discard(provider, material)
         return answer.response
 
     def _provider(self, name: str) -> Guarded:
@@ -123,6 +146,14 @@ class Creator:
             created_by=caller.subject,
             labels=dict(call.labels),
         )
+
+
+async def discard(provider: Guarded, material: Material) -> None:
+    """Destroy material that no key will use; a failure is logged, since the request has its own outcome."""
+    try:
+        await provider.change(material.uri, Change.DESTROY)
+    except SignerdError as error:
+        logger.error("material is left behind", uri=material.uri, provider=provider.name, error=error.message)
 
 
 def chosen(call: CreateCall) -> tuple[Algorithm, bytes | None]:

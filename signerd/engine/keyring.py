@@ -169,7 +169,8 @@ class Keyring:
     async def _refresh(self) -> None:
         await asyncio.sleep(REFRESH_INTERVAL)
         self._refreshing = None
-        await self.reload()
+        if await self._store.revision() > self.revision:
+            await self.reload()
 
     async def reload(self) -> None:
         """Replace the view by the state as it is now."""

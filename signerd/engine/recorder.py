@@ -137,8 +137,8 @@ class Recorder:
             raise facts.error from None
         await self.append(caller, (facts,), started)
 
-    async def refuse(self, caller: Caller, facts: Facts) -> None:
-        """Put a request on record that was refused before it was begun; returns when that is durable."""
+    async def note(self, caller: Caller, facts: Facts) -> None:
+        """Put one thing on record; returns when that is durable."""
         await self.append(caller, (facts,), perf_counter_ns())
 
     def append(self, caller: Caller, ended: Sequence[Facts], started: int) -> asyncio.Future[None]:

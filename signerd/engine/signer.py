@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter_ns
+from time import perf_counter, perf_counter_ns
 
 from signerd.authz.identity import Caller
 from signerd.core.digests import Digest
@@ -24,21 +24,26 @@ from signerd.errors import Reason, SignerdError
 INLINE_BYTES = 256 * 1024
 """Longer messages are hashed in a thread: about half a millisecond of SHA-256."""
 BATCH_SIZE = 1000
-SLICE = 128
-"""Inline signatures after which a batch lets other requests have their turn."""
+TURN = 0.005
+"""Seconds after which a batch lets other requests have their turn."""
 
 
 @dataclass(slots=True)
 class Signer:
-    """Signs for callers, one input or many. What comes of a call is filled into it."""
+    """Signs for callers, one input or many. What comes of a call is filled into it.
+
+    `max_payload`, in bytes, bounds messages of algorithms that need them whole.
+    """
 
     keyring: Keyring
     recorder: Recorder
+    max_payload: int
 
     async def sign(self, caller: Caller, call: SignCall) -> SignCall:
         """Sign one input; returns or raises after its audit record is durable."""
         self.recorder.check()
         started = perf_counter_ns()
+        name_operation(call)
         try:
             await self._attempt(call)
         except BaseException as gone:
@@ -54,6 +59,8 @@ class Signer:
         self.recorder.check()
         check_batch_size(len(calls))
         started = perf_counter_ns()
+        for call in calls:
+            name_operation(call)
         try:
             await self._attempt_all(calls)
         except BaseException as gone:
@@ -87,7 +94,7 @@ class Signer:
         if by is None or not by.inline:
             return False
         try:
-            signing = read(call, by)
+            signing = self._read(call, by)
             if is_long(signing):
                 return False
             call.signed = prepare(by.algorithm, signing)
@@ -96,7 +103,8 @@ class Signer:
         return True
 
     async def _sign_inline(self, calls: Sequence[SignCall]) -> None:
-        for index, call in enumerate(calls, 1):
+        turn = perf_counter()
+        for call in calls:
             by, given = call.by, call.signed
             if call.error is None and by is not None and given is not None and not call.validate_only:
                 try:
@@ -104,8 +112,9 @@ class Signer:
                     call.signature = sign(given) if sign else await by.provider.sign(by.pinned, given)
                 except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
                     call.error = self.recorder.failure(problem)
-            if index % SLICE == 0:
+            if perf_counter() - turn > TURN:
                 await asyncio.sleep(0)
+                turn = perf_counter()
 
     async def _attempt(self, call: SignCall) -> None:
         """Sign, waiting for whatever it takes; raises only when cancelled."""
@@ -113,7 +122,7 @@ class Signer:
             by = self.keyring.ready(call)
             if by is None:
                 by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
-            signing = read(call, by)
+            signing = self._read(call, by)
             call.signed = given = await prepared(by, signing)
             if not call.validate_only:
                 sign = by.provider.signer(by.pinned)
@@ -121,22 +130,36 @@ class Signer:
         except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
             call.error = self.recorder.failure(problem)
 
+    def _read(self, call: SignCall, by: SigningVersion) -> SigningInput:
+        """Check and decode what is to be signed, and note what is known of it in the call."""
+        call.by = by
+        check_request_id(call.request_id)
+        check_traceparent(call.traceparent)
+        given = call.read_input()
+        if call.checksum is not None:
+            check_checksum(raw(given), call.checksum)
+        if isinstance(given, Digest):
+            return given
+        decoded = decode(given)
+        call.payload_type = decoded.payload_type
+        check_size(by, decoded.signing, self.max_payload)
+        return decoded.signing
 
-def read(call: SignCall, by: SigningVersion) -> SigningInput:
-    """Check and decode what is to be signed, and note what is known of it in the call."""
-    call.by = by
+
+def check_size(by: SigningVersion, signing: SigningInput, most: int) -> None:
+    """Raise REQUEST_TOO_LARGE for a message that the algorithm needs whole and that is longer than `most` bytes."""
+    if type(signing) is Message and by.algorithm.hash is None and len(signing.data) > most:
+        raise SignerdError(
+            Reason.REQUEST_TOO_LARGE,
+            f"{by.algorithm} needs the whole message: it has {len(signing.data)} bytes, limits.payload is {most}",
+            field="message",
+        )
+
+
+def name_operation(call: SignCall) -> None:
+    """Have the record say that nothing was to be signed, whatever becomes of the request."""
     if call.validate_only:
         call.operation = "validate"
-    check_request_id(call.request_id)
-    check_traceparent(call.traceparent)
-    given = call.read_input()
-    if call.checksum is not None:
-        check_checksum(raw(given), call.checksum)
-    if isinstance(given, Digest):
-        return given
-    decoded = decode(given)
-    call.payload_type = decoded.payload_type
-    return decoded.signing
 
 
 def is_long(signing: SigningInput) -> bool:

@@ -50,6 +50,7 @@ class Gate:
     started: int = 0
     """Calls that gRPC looked up a method for; those that never got to it were turned away by the transport."""
     entered: int = 0
+    streams: int = 0
 
     def admit(self, size: int) -> None:
         """Count a call in; raises REQUEST_TOO_LARGE, OVERLOADED or SHUTTING_DOWN."""
@@ -60,14 +61,24 @@ class Gate:
                 Reason.REQUEST_TOO_LARGE, f"request is {size} bytes, limits.request is {self.max_request}"
             )
         if self.in_flight.calls >= self.max_in_flight:
-            raise SignerdError(
-                Reason.OVERLOADED, f"more than {self.max_in_flight} requests are under way", retry_after=0.1
-            )
+            raise overloaded(f"{self.max_in_flight} requests")
         self.in_flight.calls += 1
 
     def leave(self) -> None:
         """Count an admitted call out."""
         self.in_flight.calls -= 1
+
+    def admit_stream(self) -> None:
+        """As `admit`; streams may take half of the places, so that slow ones never shut out everybody."""
+        if self.streams >= max(1, self.max_in_flight // 2):
+            raise overloaded(f"{self.streams} streams")
+        self.admit(0)
+        self.streams += 1
+
+    def leave_stream(self) -> None:
+        """Count an admitted stream out."""
+        self.streams -= 1
+        self.leave()
 
     async def drain(self, seconds: float) -> None:
         """Admit no more, and give those that were admitted so long to finish; then turn away a little longer.
@@ -87,10 +98,15 @@ class Gate:
         if error.recorded:
             return error
         try:
-            await self.recorder.refuse(caller, Facts(operation, error=error))
+            await self.recorder.note(caller, Facts(operation, error=error))
         except SignerdError as unrecorded:
             return unrecorded
         return error
+
+
+def overloaded(what: str) -> SignerdError:
+    """The error of a call that there is no place for."""
+    return SignerdError(Reason.OVERLOADED, f"{what} are under way already", retry_after=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +163,11 @@ def streaming(
         caller = UNKNOWN
         try:
             caller = identify(context)
-            gate.admit(0)
+            gate.admit_stream()
             try:
                 return await answer(caller, messages)
             finally:
-                gate.leave()
+                gate.leave_stream()
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, operation, problem)
         await abort(context, error)

@@ -59,7 +59,7 @@ class SigningMethods:
             refused = Facts(
                 "sign", request_id=request.request_id, traceparent=request.traceparent, error=error
             )
-            await self.signer.recorder.refuse(caller, refused)
+            await self.signer.recorder.note(caller, refused)
             raise
         calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
         await self.signer.sign_batch(caller, calls)

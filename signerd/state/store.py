@@ -66,6 +66,12 @@ class Store:
             self._seen = max(self._seen, self._snapshot.revision)
         return self._snapshot
 
+    async def revision(self) -> int:
+        """Revision of the database now, much cheaper than loading it; raises as `load` does."""
+        head = await self._database.read(read_head)
+        self._check_head(head, self._seen)
+        return head.revision
+
     async def find_change(self, change: ChangeRequest) -> Answer | None:
         """The first answer to this request, None if it is new; raises REQUEST_ID_REUSED."""
         if not change.request_id:

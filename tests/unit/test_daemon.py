@@ -15,8 +15,10 @@ import pytest
 
 from signerd import daemon, instance
 from signerd.audit.reading import list_records
+from signerd.authz.identity import DAEMON
 from signerd.config import Config
 from signerd.config_file import read
+from signerd.engine.requests import CreateCall
 from signerd.errors import Reason, SignerdError
 from signerd.providers.guard import SAMPLE_MASK
 from signerd.rpc import listeners
@@ -142,7 +144,7 @@ async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.M
             monkeypatch.setattr(listeners, "LAST_GRACE", 0.05)
             asyncio.get_running_loop().call_later(0.5, go_on.set)
         assert pb.SignResponse.FromString(await request).signature
-    assert [one[0] for one in life(home)] == ["start", "create-key", "sign", "stop"]
+    assert [one[0] for one in life(home)] == ["start", "create-key-begun", "create-key", "sign", "stop"]
 
 
 async def test_requests_that_come_while_it_stops_are_told_so(
@@ -168,7 +170,47 @@ async def test_requests_that_come_while_it_stops_are_told_so(
             turned_away = asyncio.create_task(late(running, go_on))
         assert (await turned_away).reason is Reason.SHUTTING_DOWN
         assert pb.SignResponse.FromString(await request).signature
-    assert [one[0] for one in life(home)] == ["start", "create-key", "sign", "sign", "stop"]
+    assert [one[0] for one in life(home)] == [
+        "start",
+        "create-key-begun",
+        "create-key",
+        "sign",
+        "sign",
+        "stop",
+    ]
+
+
+async def test_a_key_whose_caller_went_away_is_on_record_before_the_stop(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(home)
+    migrate(config)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+        creator = worker.listeners.methods.keys.creator
+        commit = creator.store.commit_key
+
+        async def slow(*args: Any) -> Any:
+            begun.set()
+            await go_on.wait()
+            return await commit(*args)
+
+        monkeypatch.setattr(creator.store, "commit_key", slow)
+        call = CreateCall("k", request_id="r")
+        request = asyncio.create_task(creator.create(DAEMON, call, lambda key, revision: b""))
+        await begun.wait()
+        request.cancel()
+        asyncio.get_running_loop().call_later(0.5, go_on.set)
+    assert [one[0] for one in life(home)] == ["start", "create-key-begun", "create-key", "stop"]
+
+
+async def test_a_part_that_dies_ends_the_daemon(home: Path) -> None:
+    async def dying() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup):
+        async with daemon.background(dying(), asyncio.Event().wait()):  # type: ignore[arg-type]
+            await asyncio.Event().wait()
 
 
 async def test_requests_that_do_not_end_are_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +248,7 @@ async def test_the_metrics_tell_how_it_is(home: Path, monkeypatch: pytest.Monkey
             "signerd_in_flight": 0,
             "signerd_audit_healthy": 1,
             "signerd_snapshot_revision": 1,
-            "signerd_audit_sequence": 4,
+            "signerd_audit_sequence": 5,
             'signerd_provider_healthy{provider="keys"}': 1,
             'signerd_signatures_total{algorithm="ecdsa-p256-sha256",provider="keys"}': 1,
             'signerd_requests_total{operation="sign",outcome="ok",reason=""}': 1,

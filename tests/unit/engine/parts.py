@@ -41,7 +41,6 @@ from signerd.rpc.server import router
 from signerd.state.changes import ChangeRequest
 from signerd.state.database import Database
 from signerd.state.location import SqliteLocation
-from signerd.state.snapshot import Snapshot
 from signerd.state.state_key import StateKey
 from signerd.state.store import Store, utc_now
 from signerd.state.watcher import Watcher
@@ -102,13 +101,13 @@ class Far(MemoryProvider):
 
 
 class CountingStore(Store):
-    """A store that counts how often the state was read."""
+    """A store that counts how often requests had it look at the state."""
 
     loads = 0
 
-    async def load(self, minimum_revision: int = 0) -> Snapshot:
+    async def revision(self) -> int:
         self.loads += 1
-        return await super().load(minimum_revision)
+        return await super().revision()
 
 
 @dataclass
@@ -211,11 +210,12 @@ class Engine:
         material = await self.worker.providers[provider].create(order)
         return KeyVersion(name, number, state, material.uri, material.public_key, utc_now())
 
-    def records(self) -> list[Record]:
-        """All durable records, oldest first."""
+    def records(self, begun: bool = False) -> list[Record]:
+        """All durable records, oldest first; those of changes that were begun only if asked for."""
         page = list_records(self.audit, page_size=1000)
         assert not page.next_token
-        return [entry.record for entry in page.entries][::-1]
+        found = [entry.record for entry in page.entries][::-1]
+        return [record for record in found if begun or not record.operation.endswith("-begun")]
 
     def record(self) -> Record:
         """The only record there is."""

@@ -22,7 +22,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.state.location import SqliteLocation
 from signerd.v1 import keys_pb2
 from signerd.v1 import resources_pb2 as resources
-from tests.unit.engine.parts import ANN, BOB, Engine, Refused, imported, opened, refused, until
+from tests.unit.engine.parts import ANN, BOB, Engine, Refused, imported, opened, refused
 
 Create = Callable[..., Awaitable[Any]]
 SECRET = imported("ecd", 256, 1)
@@ -263,9 +263,10 @@ async def test_a_caller_that_goes_away_stops_nothing(engine: Engine, monkeypatch
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
     go_on.set()
-    await until(lambda: engine.log.sequence == 1)
-    record = engine.record()
-    assert (record.outcome, record.request_id) == ("ok", "r")
+    await engine.worker.listeners.methods.keys.creator.settle()
+    begun_record, record = engine.records(begun=True)
+    assert (begun_record.operation, begun_record.request_id) == ("create-key-begun", "r")
+    assert (record.operation, record.outcome, record.request_id) == ("create-key", "ok", "r")
     assert (await engine.sign("new")).signature
     assert (await create(engine, request_id="r", provider="files")).key.name == "new"
 

@@ -56,7 +56,7 @@ async def test_a_state_that_cant_be_read_is_told(engine: Engine, monkeypatch: py
         raise SignerdError(Reason.STATE_UNAVAILABLE)
 
     await engine.add_key("k")
-    monkeypatch.setattr(engine.store, "load", unreadable)
+    monkeypatch.setattr(engine.store, "revision", unreadable)
     assert (await refused(engine.sign("nobody"))).reason is Reason.STATE_UNAVAILABLE
     assert engine.record().outcome == "failed"
     assert (await engine.sign("k")).signature
