@@ -16,15 +16,18 @@ from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import PrivateKey, from_pkcs8, generate
 from signerd.core.public_keys import spki
 from signerd.core.signatures import Sign, signer, verifier
+from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Health, Material, Order
 from signerd.providers.local_files import LocalFiles
-from signerd.providers.local_uris import parse_uri, place
+from signerd.providers.local_uris import Place, parse_uri, place
 from signerd.providers.unlocked_keys import UnlockedKeys, run_alone
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 _SELF_TEST = Message(b"signerd: self test of an unlocked key")
 _SHOWN_FAILURES = 5
+_TRIED_FILES = 4
+_REFUSED = "no key is made, for the password does not open the keys that are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,25 @@ class LocalProvider:
         self._keys = UnlockedKeys(self._files.unlock)
         self._known = {found.uri for found in self._files.places()}
         self._signers: dict[tuple[str, Algorithm], Sign] = {}
+        self._refusal = ""
         self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="sign")
 
     def health(self) -> Health:
-        """Say how many keys are unlocked, and which files could not be opened."""
-        detail = f"{len(self._keys)} of {len(self._known)} keys unlocked"
+        """Say how many keys are unlocked, which files could not be opened, and whether the password was refused."""
+        details = [f"{len(self._keys)} of {len(self._known)} keys unlocked"]
+        if refused := bool(self._refusal) and not self._keys.opened:
+            details.append(self._refusal)
         failures = self._keys.failures
-        shown = "; ".join([detail, *failures[:_SHOWN_FAILURES]])
-        return Health(healthy=not failures or len(self._keys) > 0, detail=shown)
+        shown = "; ".join([*details, *failures[:_SHOWN_FAILURES]])
+        return Health(healthy=not refused and (not failures or len(self._keys) > 0), detail=shown)
 
     async def create(self, order: Order) -> Material:
-        """Make or take in a key and write its files; it is unlocked then. Raises KEY_EXISTS for a used tag."""
+        """Make or take in a key and write its files; it is unlocked then.
+
+        Raises KEY_EXISTS for a used tag, KEY_MATERIAL_UNREADABLE if the password opens none of the keys that are there.
+        """
         made = place(order.key, order.version, order.tag)
+        await self._check_password()
         private_key = await self._in_pool(_private_key, order)
         await run_alone(self._files.write, made, private_key)
         self._keys.keep(made.uri, private_key)
@@ -103,6 +113,23 @@ class LocalProvider:
         for held in [held for held in self._signers if held[0] == uri]:
             del self._signers[held]
 
+    async def _check_password(self) -> None:
+        """Refuse a password that opens nothing: a key made under it would be lost when the right one comes back."""
+        if self._keys.opened:
+            return
+        # A damaged file looks like a wrong password, so one that opens is proof and a few that don't are refusal.
+        # Files that can't even be read refuse too: nothing has shown the password to be right.
+        failed: SignerdError | None = None
+        for found in _spread(await asyncio.to_thread(self._files.places)):
+            try:
+                await self._keys.get(found.uri)
+                return
+            except SignerdError as error:
+                failed = failed or error
+        if failed is not None:
+            self._refusal = f"{_REFUSED}: {failed.message}"
+            raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE, self._refusal, retry_after=failed.retry_after)
+
     async def _signer(self, uri: str, algorithm: Algorithm) -> Sign:
         private_key = await self._keys.get(uri)
         self._known.add(uri)
@@ -113,6 +140,11 @@ class LocalProvider:
 
     async def _in_pool(self, function: Callable[[_A], _T], argument: _A) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, argument)
+
+
+def _spread(places: list[Place]) -> list[Place]:
+    """A few from all over the directory, since damage comes in runs; always the same, so that logs stay short."""
+    return places[:: -(-len(places) // _TRIED_FILES) or 1]
 
 
 def _private_key(order: Order) -> PrivateKey:

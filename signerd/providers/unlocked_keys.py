@@ -44,6 +44,8 @@ class UnlockedKeys:
         self._failures: dict[str, _Failure] = {}
         self._running: dict[str, asyncio.Task[PrivateKey]] = {}
         self._destroyed: set[str] = set()
+        self.opened = False
+        """Whether any key was ever unlocked or made here: the password has shown that it is the right one."""
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -70,6 +72,7 @@ class UnlockedKeys:
 
     def keep(self, uri: str, private_key: PrivateKey) -> None:
         """Take a key that is unlocked already; a destroyed one is not taken."""
+        self.opened = True
         self._failures.pop(uri, None)
         if uri not in self._destroyed:
             self._keys[uri] = private_key
