@@ -1,5 +1,6 @@
 """A password that does not open the keys that are there: nothing is made under it."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 
