@@ -28,6 +28,7 @@ from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.instance import Wiring, Worker, on_hangup, record_life, stop
+from signerd.ownership import private_directory
 from signerd.password_sources import choose
 from signerd.passwords import FilePassword, PasswordSource
 from signerd.process import notify
@@ -90,9 +91,13 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
 
 async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry, in_flight: InFlight) -> Log:
     audit = wiring.config.audit
+    private_directory(audit.directory, "audit.directory")
 
     def on_health(healthy: bool, detail: str) -> None:
-        logger.warning("audit log", healthy=healthy, detail=detail)
+        if healthy:
+            logger.info("audit log can be written again")
+        else:
+            logger.error("audit log can't be written", detail=detail)
 
     return await open_log(
         audit.directory,
@@ -111,13 +116,14 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
         for name, provider in config.providers.items()
     }
     keyring = Keyring(opened.store, providers, opened.snapshot)
+    found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
     recorder = Recorder(log, lambda: keyring.revision)
     status = StatusReader(
         keyring=keyring,
         recorder=recorder,
         log=log,
         providers=providers,
-        warnings=lambda: (*wiring.warnings, *watcher_warnings(watcher)),
+        warnings=lambda: (*found, *watcher_warnings(watcher)),
         started=datetime.now(UTC),
         worker=wiring.worker,
         workers=wiring.workers,
@@ -177,6 +183,18 @@ def guarded(
 def own_listeners(wiring: Wiring) -> list[Listener]:
     """Listeners of this worker: all share TCP ports, a Unix socket belongs to the first."""
     return [one for one in wiring.config.listeners if one.tcp is not None or wiring.worker == 0]
+
+
+def log_warnings(log: Log, snapshot: Snapshot) -> tuple[str, ...]:
+    """What an operator should know of the audit log as it was found."""
+    if log.sequence or not snapshot.revision:
+        return ()
+    warning = (
+        f"audit log {log.shard} is new, but the state is at revision {snapshot.revision}: "
+        "unless this worker is new too, its log was removed"
+    )
+    logger.warning(warning)
+    return (warning,)
 
 
 def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:

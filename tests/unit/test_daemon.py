@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -288,3 +289,22 @@ async def test_hangup_takes_limits_over(home: Path) -> None:
             loop.remove_signal_handler(signal.SIGHUP)
         assert running.worker.gate.max_in_flight == 7
         assert running.worker.streams.max_payload == 2048
+
+
+async def test_a_log_that_was_removed_is_told(home: Path) -> None:
+    async with serving(home) as running:
+        await running.add_key("k")
+        assert not any("was removed" in warning for warning in running.worker.status.now().warnings)
+    shutil.rmtree(home / "audit")
+    async with serving(home) as running:
+        assert any("was removed" in warning for warning in running.worker.status.now().warnings)
+
+
+async def test_an_open_audit_directory_is_refused(home: Path) -> None:
+    async with serving(home):
+        pass
+    (home / "audit").chmod(0o755)
+    with pytest.raises(SignerdError) as refused_:
+        async with serving(home):
+            pass
+    assert refused_.value.reason is Reason.PERMISSIONS_TOO_OPEN
