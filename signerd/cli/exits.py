@@ -20,6 +20,14 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class Unchecked(SignerdError):
+    """A signature that could not be checked, though nothing is wrong with the daemon; with a remedy of its own."""
+
+    def __init__(self, reason: Reason, message: str, remedy: str) -> None:
+        super().__init__(reason, message)
+        self.remedy = remedy
+
+
 MISMATCHES = frozenset({Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED})
 BY_CODE = {
     Code.INVALID_ARGUMENT: Exit.USAGE,
@@ -35,6 +43,8 @@ BY_CODE = {
 
 def exit_of(error: SignerdError) -> Exit:
     """Exit code of an error: what is not clearly refused, wrong or absent could not be checked."""
+    if isinstance(error, Unchecked):
+        return Exit.UNAVAILABLE
     if error.reason in MISMATCHES:
         return Exit.MISMATCH
     if error.reason is Reason.REQUEST_TOO_LARGE:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from signerd.cli.exits import Exit, exit_of, exit_of_file
+from signerd.cli.exits import Exit, Unchecked, exit_of, exit_of_file
 from signerd.cli.options import output_of
 from signerd.errors import SignerdError
 
@@ -22,7 +22,8 @@ def reporting(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except SignerdError as error:
-        _report(ctx, error.message, error.reason.name, error.reason.value.remedy, error.field)
+        remedy = error.remedy if isinstance(error, Unchecked) else error.reason.value.remedy
+        _report(ctx, error.message, error.reason.name, remedy, error.field)
         ctx.exit(exit_of(error))
     except BrokenPipeError:
         _discard_output()

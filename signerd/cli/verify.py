@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,10 @@ from signerd.cli.output import plain, shows_table, write_message
 from signerd.errors import Reason, SignerdError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from signerd.attestation.envelopes import Envelope
+    from signerd.cli.inputs import Attempt
     from signerd.client import Client
     from signerd.v1.signer_pb2 import VerifyResponse
 
@@ -106,39 +110,73 @@ def verify(ctx: click.Context, /, **given: Any) -> None:
 
 def verify_input(client: Client, wanted: Wanted) -> VerifyResponse:
     """Verify the signature of a digest or file; large files are hashed here where the algorithm allows it."""
-    from signerd.cli.inputs import Input, input_of
+    from signerd.cli.inputs import Attempt, attempts_for
 
     signature = read_signature(wanted.signature or Path())
     if wanted.file is None:
-        given: Input = {"digest": wanted.digest or ""}
+        attempts = [Attempt(wanted.version, {"digest": wanted.digest or ""})]
     else:
         with opened(wanted.file) as stream:
-            given = input_of(client, wanted.key, stream, wanted.payload_type or "")
-    return client.verify(wanted.key, signature, **given, version=wanted.version, encoding=wanted.encoding)
+            kind = wanted.payload_type or ""
+            attempts = attempts_for(client, wanted.key, wanted.version, stream, kind)
+    return verify_any(client, wanted, [signature], attempts)
 
 
 def verify_envelope(client: Client, wanted: Wanted) -> VerifyResponse:
     """Verify an envelope: one signature by the key is enough. Key ids are hints and decide nothing."""
-    from signerd.cli.inputs import input_of
+    from signerd.cli.inputs import attempts_for
 
     envelope = read_envelope(wanted.envelope or Path())
-    key, version, encoding = wanted.key, wanted.version, wanted.encoding
-    given = input_of(client, key, io.BytesIO(envelope.payload), envelope.payload_type)
-    for signature in envelope.signatures:
+    payload = io.BytesIO(envelope.payload)
+    attempts = attempts_for(client, wanted.key, wanted.version, payload, envelope.payload_type)
+    signatures = [signature.value for signature in envelope.signatures]
+    try:
+        answer = verify_any(client, wanted, signatures, attempts)
+    except SignerdError as error:
+        if error.reason not in MISMATCHES:
+            raise
+        raise SignerdError(
+            Reason.SIGNATURE_MISMATCH,
+            f"no signature of the envelope verifies with key {wanted.key!r} ({len(signatures)} tried)",
+            field="envelope.signatures",
+        ) from None
+    if wanted.output_payload:
+        write_whole(wanted.output_payload, envelope.payload)
+    return answer
+
+
+def verify_any(
+    client: Client, wanted: Wanted, signatures: Sequence[bytes], attempts: Sequence[Attempt]
+) -> VerifyResponse:
+    """The answer for the first signature and attempt that verify; raises what the last attempt did where none do."""
+    mismatch = SignerdError(Reason.SIGNATURE_MISMATCH, "there is no signature", field="signature")
+    for signature, attempt in product(signatures, attempts):
         try:
-            answer = client.verify(key, signature.value, **given, version=version, encoding=encoding)
+            return ask(client, wanted, signature, attempt)
         except SignerdError as error:
             if error.reason not in MISMATCHES:
                 raise
-        else:
-            if wanted.output_payload:
-                write_whole(wanted.output_payload, envelope.payload)
-            return answer
+            mismatch = error
+    if len(attempts) == 1:
+        raise mismatch
     raise SignerdError(
-        Reason.SIGNATURE_MISMATCH,
-        f"no signature of the envelope verifies with key {key!r} ({len(envelope.signatures)} tried)",
-        field="envelope.signatures",
+        mismatch.reason,
+        f"the signature does not verify under any of {len(attempts)} versions of key {wanted.key!r}",
+        field=mismatch.field,
     )
+
+
+def ask(client: Client, wanted: Wanted, signature: bytes, attempt: Attempt) -> VerifyResponse:
+    """Verify one signature; raises Unchecked where the message has to be sent whole and is too large for that."""
+    from signerd.cli.inputs import too_large
+
+    version, encoding = attempt.version, wanted.encoding
+    try:
+        return client.verify(wanted.key, signature, **attempt.given, version=version, encoding=encoding)
+    except SignerdError as error:
+        if attempt.needs_whole and error.reason is Reason.REQUEST_TOO_LARGE:
+            raise too_large(attempt.needs_whole, error.message) from None
+        raise
 
 
 def read_envelope(file: Path) -> Envelope:

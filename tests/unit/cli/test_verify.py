@@ -8,10 +8,13 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import mldsa
 
 from signerd.attestation.envelopes import Envelope, EnvelopeSignature, serialize_envelope
 from signerd.attestation.pae import pae
 from signerd.cli.files import LARGE
+from signerd.cli.inputs import MOST
+from signerd.core.public_keys import spki
 from signerd.errors import Reason
 from signerd.v1.signer_pb2 import PublicKeyResponse, PublicKeyVersion
 from tests.unit.cli.conftest import Run
@@ -105,12 +108,90 @@ def test_large_files_are_hashed_here(run: Run, daemon: FakeDaemon, directory: Pa
     assert daemon.asked["Verify"][0].digest.value == expected
 
 
+def ml_dsa_versions(*keys: mldsa.MLDSA44PrivateKey) -> PublicKeyResponse:
+    return PublicKeyResponse(
+        versions=[
+            PublicKeyVersion(
+                key_version=f"keys/release/versions/{number}",
+                algorithm="ml-dsa-44",
+                der=spki(key.public_key()),
+            )
+            for number, key in reversed(list(enumerate(keys, 1)))
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", ["", "a/b"])
+def test_large_files_of_ml_dsa_are_hashed_here_for_each_version(
+    run: Run, daemon: FakeDaemon, directory: Path, kind: str
+) -> None:
+    data = bytes(LARGE + 1)
+    (directory / "big.bin").write_bytes(data)
+    older, newer = mldsa.MLDSA44PrivateKey.generate(), mldsa.MLDSA44PrivateKey.generate()
+    daemon.script["PublicKey"].extend([ml_dsa_versions(newer), ml_dsa_versions(older, newer)])
+    daemon.script["Verify"].append(status_of(Reason.SIGNATURE_MISMATCH))
+    options = ["--payload-type", kind] if kind else []
+    result = run("verify", "--key", "release", "--signature", "raw.sig", *options, "big.bin")
+    assert (result.exit_code, result.stdout) == (0, LINE)
+    first, second = daemon.asked["Verify"]
+    assert (first.version, second.version) == (2, 1)
+    for key, request in ((newer, first), (older, second)):
+        key.public_key().verify(key.sign_mu(request.ml_dsa_mu), pae(kind, data) if kind else data)
+
+
+def test_large_files_of_ml_dsa_and_one_version(run: Run, daemon: FakeDaemon, directory: Path) -> None:
+    (directory / "big.bin").write_bytes(bytes(LARGE + 1))
+    daemon.script["PublicKey"].append(ml_dsa_versions(mldsa.MLDSA44PrivateKey.generate()))
+    daemon.script["Verify"].append(status_of(Reason.SIGNATURE_MISMATCH, "not this one"))
+    result = run("verify", "--key", "release", "--version", "1", "--signature", "raw.sig", "big.bin")
+    assert (result.exit_code, result.stderr[:19]) == (1, "error: not this one")
+    assert [(one.version, one.all) for one in daemon.asked["PublicKey"]] == [(1, False)]
+    assert daemon.asked["Verify"][0].version == 1
+
+
+def test_no_version_of_ml_dsa_verifies(run: Run, daemon: FakeDaemon, directory: Path) -> None:
+    (directory / "big.bin").write_bytes(bytes(LARGE + 1))
+    keys = mldsa.MLDSA44PrivateKey.generate(), mldsa.MLDSA44PrivateKey.generate()
+    daemon.script["PublicKey"].extend([ml_dsa_versions(*keys)] * 2)
+    daemon.script["Verify"].extend([status_of(Reason.SIGNATURE_MISMATCH)] * 2)
+    result = run("verify", "--key", "release", "--signature", "raw.sig", "big.bin")
+    assert result.exit_code == 1
+    assert "any of 2 versions" in result.stderr
+
+
+PURE = PublicKeyResponse(
+    versions=[PublicKeyVersion(key_version="keys/release/versions/1", algorithm="ed25519")]
+)
+
+
 def test_large_files_of_message_algorithms_are_sent(run: Run, daemon: FakeDaemon, directory: Path) -> None:
     (directory / "big.bin").write_bytes(bytes(LARGE + 1))
-    pure = PublicKeyVersion(key_version="keys/release/versions/1", algorithm="ed25519")
-    daemon.script["PublicKey"].append(PublicKeyResponse(versions=[pure]))
+    daemon.script["PublicKey"].append(PURE)
     assert run("verify", "--key", "release", "--signature", "raw.sig", "big.bin").exit_code == 0
     assert len(daemon.asked["Verify"][0].message) == LARGE + 1
+
+
+def test_a_file_that_the_daemon_does_not_take_could_not_be_checked(
+    run: Run, daemon: FakeDaemon, directory: Path
+) -> None:
+    (directory / "big.bin").write_bytes(bytes(LARGE + 1))
+    daemon.script["PublicKey"].append(PURE)
+    daemon.script["Verify"].append(status_of(Reason.REQUEST_TOO_LARGE, "limits.request is 4"))
+    result = run("verify", "--key", "release", "--signature", "raw.sig", "big.bin")
+    assert result.exit_code == 4
+    assert "since ed25519 needs the whole message: limits.request is 4 [REQUEST_TOO_LARGE]" in result.stderr
+    assert "openssl pkeyutl -verify" in result.stderr
+    assert "SignStream" not in result.stderr
+
+
+def test_a_file_that_no_daemon_takes_is_not_read(run: Run, daemon: FakeDaemon, directory: Path) -> None:
+    with (directory / "big.bin").open("wb") as sparse:
+        sparse.truncate(MOST + 1)
+    daemon.script["PublicKey"].append(PURE)
+    result = run("-o", "json", "verify", "--key", "release", "--signature", "raw.sig", "big.bin")
+    assert result.exit_code == 4
+    assert "openssl" in json.loads(result.stderr)["error"]["remedy"]
+    assert not daemon.asked["Verify"]
 
 
 def test_json(run: Run, daemon: FakeDaemon) -> None:
