@@ -108,7 +108,7 @@ class LocalProvider:
         if change is not Change.DESTROY:
             return
         await asyncio.to_thread(self._files.remove, parse_uri(uri))
-        self._keys.forget(uri)
+        self._keys.destroy(uri)
         self._known.discard(uri)
         for held in [held for held in self._signers if held[0] == uri]:
             del self._signers[held]

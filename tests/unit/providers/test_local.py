@@ -241,3 +241,17 @@ def test_options_of_another_type_are_a_defect() -> None:
     with pytest.raises(TypeError, match="LocalOptions"):
         build(object())
     assert "password" not in repr(LocalOptions(Path("x"), lambda: b"password")).replace("LocalOptions", "")
+
+
+async def test_a_failed_unlock_is_logged_without_the_password(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    material = await made(opened(directory))
+    provider = opened(directory, b"hunter2")
+    for _ in range(3):
+        await failure(provider, material.uri)
+    [line] = caplog.messages
+    assert line.startswith("KEY_MATERIAL_UNREADABLE: key file ")
+    assert str(directory / "team-a/release/1-t1.key") in line
+    assert "the password does not open" in line
+    assert "hunter2" not in caplog.text
