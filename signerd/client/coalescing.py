@@ -20,6 +20,7 @@ SendBatch = Callable[[list[SignRequest], float], Awaitable[list[Outcome]]]  # on
 
 MOST_BYTES = 1024 * 1024
 SMALL = 16
+TOO_MUCH = frozenset({Reason.REQUEST_TOO_LARGE, Reason.BATCH_SIZE_INVALID})
 
 
 class Waiting(NamedTuple):
@@ -38,6 +39,7 @@ class Coalescer:
         self._send_batch = send_batch
         self._most = most
         self._free = flights
+        self._room = MOST_BYTES
         self._flights = flights
         self._waiting: deque[Waiting] = deque()
         self._departure: asyncio.Handle | None = None
@@ -91,7 +93,7 @@ class Coalescer:
 
     def _take(self, most: int) -> list[Waiting]:
         batch: list[Waiting] = []
-        room = MOST_BYTES
+        room = self._room
         while self._waiting and len(batch) < most:
             if self._waiting[0].answer.done():  # expired or cancelled meanwhile
                 self._waiting.popleft()
@@ -118,8 +120,22 @@ class Coalescer:
 
     async def _outcomes(self, batch: list[Waiting], timeout: float) -> list[Outcome]:
         if len(batch) == 1:
-            return [await self._send(batch[0].request, timeout)]
-        return await self._send_batch([item.request for item in batch], timeout)
+            return [await self._outcome(batch[0], timeout)]
+        try:
+            return await self._send_batch([item.request for item in batch], timeout)
+        except SignerdError as error:
+            if error.reason not in TOO_MUCH:
+                raise
+        # The daemon takes less than we thought; each call may fit by itself, and must not suffer from the others.
+        self._room = max(1, self._room // 2)
+        half = len(batch) // 2
+        return [*await self._outcomes(batch[:half], timeout), *await self._outcomes(batch[half:], timeout)]
+
+    async def _outcome(self, item: Waiting, timeout: float) -> Outcome:
+        try:
+            return await self._send(item.request, timeout)
+        except SignerdError as error:
+            return error
 
     def _land(self, loop: asyncio.AbstractEventLoop) -> None:
         self._free += 1
