@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import click
 
 from signerd.cli.connection import connect
-from signerd.cli.options import output_option
+from signerd.cli.options import INT64, output_option
 from signerd.cli.output import shows_table, time_text, write_document, write_table
 
 if TYPE_CHECKING:
     from signerd.v1.audit_pb2 import AuditRecord
 
 PAGE = 1000
+NUMBER = re.compile("[0-9]{1,19}")
 
 
 @click.group()
@@ -34,7 +36,7 @@ def audit() -> None:
     "--outcome", type=click.Choice(["ok", "refused", "failed"]), help="Only records of this outcome."
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many records."
+    "--limit", type=click.IntRange(1, INT64), default=50, show_default=True, help="At most so many records."
 )
 @output_option
 @click.pass_context
@@ -73,12 +75,22 @@ def show(ctx: click.Context, position: str) -> None:
     Examples:
       signerctl audit show w0/42
     """
-    shard, _, sequence = position.rpartition("/")
-    if not shard or not sequence.isascii() or not sequence.isdigit():
-        raise click.BadParameter(f"{position!r} is not SHARD/SEQUENCE", param_hint="SHARD/SEQUENCE")
+    shard, sequence = position_of(position)
     with connect(ctx) as client:
-        record = client.get_record(shard, int(sequence))
+        record = client.get_record(shard, sequence)
     write_document(ctx, json.loads(record.json))
+
+
+def position_of(text: str) -> tuple[str, int]:
+    """Shard and sequence of `SHARD/SEQUENCE`."""
+    shard, _, sequence = text.rpartition("/")
+    # The length first: int() refuses very long texts with an error of its own.
+    number = int(sequence) if NUMBER.fullmatch(sequence) else -1
+    if not shard or not 0 <= number <= INT64:
+        raise click.BadParameter(
+            f"{text!r} is not SHARD/SEQUENCE, such as w0/42", param_hint="SHARD/SEQUENCE"
+        )
+    return shard, number
 
 
 def _row(record: AuditRecord) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 OUTPUT = "signerd.output"
+INT64 = 2**63 - 1  # the largest number that the API takes
+UIDS = 2**32 - 2  # the largest user id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,12 @@ def connection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--key-file", metavar="FILE", help="Private key of the client certificate [SIGNERD_KEY].")
     @click.option("--token-file", metavar="FILE", help="Bearer token [SIGNERD_TOKEN_FILE, SIGNERD_TOKEN].")
     @click.option("--insecure-plaintext", is_flag=True, help="Talk to a TCP endpoint without TLS.")
-    @click.option("--expected-uid", type=int, metavar="UID", help="User that the socket must belong to.")
+    @click.option(
+        "--expected-uid",
+        type=click.IntRange(0, UIDS),
+        metavar="UID",
+        help="User that the socket must belong to.",
+    )
     @click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
@@ -89,7 +96,7 @@ key_option = click.option("--key", "-k", required=True, metavar="NAME", help="Ke
 version_option = click.option(
     "--version",
     "-n",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, INT64),
     default=0,
     metavar="N",
     help="Key version; without it the primary signs, and every version that may verifies.",

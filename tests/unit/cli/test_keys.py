@@ -104,7 +104,19 @@ def test_audit_table_and_one_record(run: Run, daemon: FakeDaemon) -> None:
     assert (position.shard, position.sequence) == ("w0", 7)
 
 
-@pytest.mark.parametrize("position", ["7", "w0/", "/7", "w0/x", "w0/-1", "w0/\N{SUPERSCRIPT TWO}"])
+@pytest.mark.parametrize(
+    "position",
+    [
+        "7",
+        "w0/",
+        "/7",
+        "w0/x",
+        "w0/-1",
+        "w0/9223372036854775808",
+        "w0/" + "1" * 5000,
+        "w0/\N{SUPERSCRIPT TWO}",
+    ],
+)
 def test_audit_positions_that_are_none(run: Run, daemon: FakeDaemon, position: str) -> None:
     assert run("audit", "show", "--", position).exit_code == 2
 

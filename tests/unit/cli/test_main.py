@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +119,35 @@ def test_plain_tcp_is_refused_unless_said(run: Run) -> None:
     assert "--insecure-plaintext" in refused.stderr
     said = run("--endpoint", "localhost:1", "--insecure-plaintext", "--timeout", "0.2", "status")
     assert said.exit_code == 4
+
+
+LARGEST = str(2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("sign", "--key", "release", "--digest", "sha256:" + "ab" * 32, "--version"),
+        ("verify", "--key", "release", "--signature", "s", "--digest", "sha256:" + "ab" * 32, "--version"),
+        ("public-key", "release", "--version"),
+        ("audit", "list", "--limit"),
+    ],
+)
+def test_numbers_are_those_of_the_api(
+    run: Run, daemon: FakeDaemon, directory: Path, line: tuple[str, ...]
+) -> None:
+    (directory / "s").write_bytes(b"signature")
+    assert run(*line, LARGEST).exit_code == 0
+    daemon.asked.clear()
+    for wrong in (str(2**63), "99999999999999999999", "-1", "1.5"):
+        result = run(*line, wrong)
+        assert (result.exit_code, daemon.asked) == (2, {})
+        assert line[-1] in result.stderr
+
+
+@pytest.mark.parametrize("uid", ["-1", str(2**32 - 1), "root"])
+def test_user_ids_are_those_of_the_system(run: Run, daemon: FakeDaemon, uid: str) -> None:
+    assert run("--expected-uid", uid, "status").exit_code == 2
 
 
 def test_unknown_commands_are_usage_errors(run: Run) -> None:
