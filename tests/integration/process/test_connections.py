@@ -170,17 +170,19 @@ async def several(daemon: Daemon, connections: int, stack: AsyncExitStack) -> li
     return [await stack.enter_async_context(client) for client in made]
 
 
-async def test_streams_that_never_end_hold_their_places_and_no_more(daemon: Daemon, port: int) -> None:
-    """As many as limits.concurrent allows; others hear OVERLOADED, and all is well when they are gone."""
+async def test_streams_that_never_end_leave_room_for_others(daemon: Daemon, port: int) -> None:
+    """They get half of limits.concurrent; further streams hear OVERLOADED, all else is answered."""
     opened = [http2.connected(daemon.socket) for _ in range(2)]
     for one in opened:
         one.sendall(http2.opening())
         for stream in range(1, 1201, 2):
             one.sendall(http2.headers(stream, STREAM) + http2.message(stream, OPEN_HEADER, last=False))
-    until(lambda: in_flight(port) >= 1000)
+    until(lambda: in_flight(port) >= 500)
     with daemon.client() as client:
+        assert client.sign(KEY, message=b"x").signature
+        assert client.status().serving
         with pytest.raises(SignerdError) as caught:
-            client.sign(KEY, message=b"x")
+            client.sign_stream(KEY, [b"x"], length=1)
         assert caught.value.reason.name == "OVERLOADED"
         assert caught.value.retry_after
         for one in opened:
