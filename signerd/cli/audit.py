@@ -10,7 +10,15 @@ import click
 
 from signerd.cli.connection import connect
 from signerd.cli.options import INT64, output_option
-from signerd.cli.output import shows_table, time_text, write_document, write_table
+from signerd.cli.output import (
+    document_of,
+    shows_table,
+    time_text,
+    write_document,
+    write_json,
+    write_message,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from signerd.v1.audit_pb2 import AuditRecord
@@ -48,20 +56,23 @@ def list_(ctx: click.Context, key: str, outcome: str | None, limit: int) -> None
       signerctl audit list --limit 10
       signerctl audit list --outcome refused -o json
     """
-    found: list[AuditRecord] = []
+    from signerd.v1.audit_pb2 import ListRecordsResponse
+
+    found = ListRecordsResponse()
     with connect(ctx) as client:
-        token = ""
-        while len(found) < limit:
-            size = min(PAGE, limit - len(found))
+        while len(found.records) < limit:
+            size = min(PAGE, limit - len(found.records))
+            token = found.next_page_token
             page = client.list_records(page_size=size, page_token=token, key=key, outcome=outcome or "")
-            found += page.records
-            token = page.next_page_token
-            if not token:
+            found.records.extend(page.records)
+            found.next_page_token = page.next_page_token
+            if not page.next_page_token:
                 break
     if shows_table(ctx):
-        write_table(("POSITION", "TIME", "OPERATION", "OUTCOME", "KEY", "CALLER"), map(_row, found))
+        columns = ("POSITION", "TIME", "OPERATION", "OUTCOME", "KEY", "CALLER")
+        write_table(columns, map(_row, found.records))
     else:
-        write_document(ctx, {"records": [json.loads(record.json) for record in found]})
+        write_document(ctx, {"records": [], **document_of(found)})
 
 
 @audit.command()
@@ -69,16 +80,20 @@ def list_(ctx: click.Context, key: str, outcome: str | None, limit: int) -> None
 @output_option
 @click.pass_context
 def show(ctx: click.Context, position: str) -> None:
-    """Show one record with every field.
+    """Show one record with every field; with -o json or yaml the API's message that carries it.
 
     \b
     Examples:
       signerctl audit show w0/42
+      signerctl audit show w0/42 -o json | jq -r .json
     """
     shard, sequence = position_of(position)
     with connect(ctx) as client:
         record = client.get_record(shard, sequence)
-    write_document(ctx, json.loads(record.json))
+    if shows_table(ctx):
+        write_json(json.loads(record.json))
+    else:
+        write_message(ctx, record)
 
 
 def position_of(text: str) -> tuple[str, int]:

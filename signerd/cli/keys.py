@@ -10,6 +10,7 @@ import click
 from signerd.cli.connection import connect
 from signerd.cli.options import output_option
 from signerd.cli.output import (
+    document_of,
     enum_text,
     shows_table,
     time_text,
@@ -126,8 +127,6 @@ def list_(ctx: click.Context) -> None:
       signerctl keys list
       signerctl keys list -o json
     """
-    from google.protobuf.json_format import MessageToDict
-
     found: list[Key] = []
     with connect(ctx) as client:
         token = ""
@@ -140,7 +139,7 @@ def list_(ctx: click.Context) -> None:
     if shows_table(ctx):
         write_table(("NAME", "ALGORITHM", "PURPOSE", "PROVIDER", "PRIMARY", "VERSIONS"), map(_row, found))
     else:
-        write_document(ctx, {"keys": [MessageToDict(key, preserving_proto_field_name=True) for key in found]})
+        write_document(ctx, {"keys": [document_of(key) for key in found]})
 
 
 @keys.command()

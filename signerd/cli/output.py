@@ -25,9 +25,14 @@ def shows_table(ctx: click.Context) -> bool:
 
 def write_message(ctx: click.Context, message: Message) -> None:
     """Write a message as proto3 JSON, or as YAML of the same shape."""
+    write_document(ctx, document_of(message))
+
+
+def document_of(message: Message) -> dict[str, object]:
+    """A message as proto3 JSON has it, with the proto's field names."""
     from google.protobuf.json_format import MessageToDict
 
-    write_document(ctx, MessageToDict(message, preserving_proto_field_name=True))
+    return MessageToDict(message, preserving_proto_field_name=True)
 
 
 def write_document(ctx: click.Context, document: object) -> None:
@@ -37,7 +42,12 @@ def write_document(ctx: click.Context, document: object) -> None:
 
         click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
     else:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        write_json(document)
+
+
+def write_json(document: object) -> None:
+    """Write plain data as JSON, for people to read."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from google.protobuf.json_format import Parse
 
 from signerd.v1.admin_pb2 import AuditStatus, GetStatusResponse, ProviderStatus
-from signerd.v1.audit_pb2 import ListRecordsResponse
+from signerd.v1.audit_pb2 import AuditRecord, GetRecordResponse, ListRecordsResponse
 from signerd.v1.keys_pb2 import ListKeysResponse
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_daemon import KEY, PUBLIC, RECORD, FakeDaemon
@@ -94,7 +95,30 @@ def test_audit_list_stops_at_the_limit(run: Run, daemon: FakeDaemon) -> None:
     first, second = daemon.asked["ListRecords"]
     assert (first.page_size, first.key, first.outcome) == (3, "release", "ok")
     assert (second.page_size, second.page_token) == (1, "more")
-    assert json.loads(result.stdout)["records"][0] == {"v": 1}
+    shown = Parse(result.stdout, ListRecordsResponse())
+    assert shown == ListRecordsResponse(records=[RECORD] * 4, next_page_token="more")
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_audit_documents_have_the_names_of_the_proto(run: Run, daemon: FakeDaemon, form: str) -> None:
+    record = {
+        "position": {"shard": "w0", "sequence": "7"},
+        "operation": "sign",
+        "outcome": "ok",
+        "key_version": "keys/release/versions/1",
+        "json": '{"v":1}',
+    }
+    answer = AuditRecord(key_version="keys/release/versions/1")
+    answer.MergeFrom(RECORD)
+    daemon.script["ListRecords"].append(ListRecordsResponse(records=[answer]))
+    daemon.script["GetRecord"].append(GetRecordResponse(record=answer))
+    assert yaml.safe_load(run("audit", "list", "-o", form).stdout) == {"records": [record]}
+    assert yaml.safe_load(run("audit", "show", "w0/7", "-o", form).stdout) == record
+
+
+def test_no_records_are_an_empty_list(run: Run, daemon: FakeDaemon) -> None:
+    daemon.script["ListRecords"].append(ListRecordsResponse())
+    assert json.loads(run("audit", "list", "-o", "json").stdout) == {"records": []}
 
 
 def test_audit_table_and_one_record(run: Run, daemon: FakeDaemon) -> None:
