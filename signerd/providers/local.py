@@ -110,6 +110,14 @@ class LocalProvider:
         await asyncio.to_thread(self._files.remove, parse_uri(uri))
         self._keys.destroy(uri)
         self._known.discard(uri)
+        self._drop_signers(uri)
+
+    def forget(self, uri: str) -> None:
+        """Drop what is in memory of a key, so that its file is read again: it may have held another one."""
+        self._keys.drop(uri)
+        self._drop_signers(uri)
+
+    def _drop_signers(self, uri: str) -> None:
         for held in [held for held in self._signers if held[0] == uri]:
             del self._signers[held]
 
@@ -133,8 +141,13 @@ class LocalProvider:
     async def _signer(self, uri: str, algorithm: Algorithm) -> Sign:
         private_key = await self._keys.get(uri)
         self._known.add(uri)
-        sign = await self._in_pool(partial(_tested_signer, private_key), algorithm)
-        if uri in self._keys:
+        try:
+            sign = await self._in_pool(partial(_tested_signer, private_key), algorithm)
+        except SignerdError as error:
+            unusable = self._files.unreadable(uri, error.message)
+            self._keys.reject(uri, unusable)
+            raise unusable from None
+        if self._keys.accept(uri, private_key):
             self._signers[uri, algorithm] = sign
         return sign
 

@@ -36,17 +36,26 @@ class LocalFiles:
         return [one for one in found if one is not None]
 
     def unlock(self, uri: str) -> PrivateKey:
-        """Read and decrypt a private key; raises KEY_MATERIAL_UNREADABLE or PERMISSIONS_TOO_OPEN."""
+        """Read and decrypt a private key; raises KEY_MATERIAL_UNREADABLE or PERMISSIONS_TOO_OPEN.
+
+        It must be the one of the public key beside it, if there is any.
+        """
         found = parse_uri(uri)
         try:
             pem = self._files.read(found.path)
-            return from_pkcs8(cosign_keys.decrypt(pem, self._asked_password()))[0]
+            private_key = from_pkcs8(cosign_keys.decrypt(pem, self._asked_password()))[0]
         except OSError as error:
-            raise self._unreadable(found, _why(error)) from None
+            raise self.unreadable(uri, _why(error)) from None
         except SignerdError as error:
             if error.reason is Reason.PERMISSIONS_TOO_OPEN:
                 raise
-            raise self._unreadable(found, error.message) from None
+            raise self.unreadable(uri, error.message) from None
+        if self.public_key(found) not in (None, spki(private_key.public_key())):
+            beside = found.public_path.name
+            raise self.unreadable(
+                uri, f"it does not belong to the public key in {beside}; restore the one that was replaced"
+            )
+        return private_key
 
     def write(self, made: Place, private_key: PrivateKey) -> None:
         """Write both files. The private one is what counts: the public one can be made from it again."""
@@ -89,8 +98,9 @@ class LocalFiles:
                 Reason.KEY_MATERIAL_UNREADABLE, f"the password of the key files can't be read: {_why(error)}"
             ) from None
 
-    def _unreadable(self, found: Place, why: str) -> SignerdError:
-        shown = self._files.shown(found.path)
+    def unreadable(self, uri: str, why: str) -> SignerdError:
+        """What to raise about a private key that can't be used; names its file."""
+        shown = self._files.shown(parse_uri(uri).path)
         return SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"key file {shown} can't be used: {why}")
 
 
