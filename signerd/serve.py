@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Signs for a software supply chain; the keys stay here."""
+    """Signs for a software supply chain; the keys stay here.
+
+    \b
+    Examples:
+      signerd serve
+      signerd config example > config.yaml
+      signerd config check config.yaml
+    """
 
 
 @main.command()
@@ -48,19 +55,35 @@ def serve(source: Path | None) -> None:
 
 @main.group()
 def config() -> None:
-    """Check a config file or show an example."""
+    """Check a config file or show an example.
+
+    \b
+    Examples:
+      signerd config example > config.yaml
+      signerd config check config.yaml
+    """
 
 
 @config.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def check(file: Path) -> None:
-    """Show every problem of a config file as FILE:LINE: path: problem."""
+    """Show every problem of a config file as FILE:LINE: path: problem.
+
+    \b
+    Examples:
+      signerd config check /etc/signerd/config.yaml
+    """
     sys.exit(exits.guarded(lambda: _check(file)))
 
 
 @config.command()
 def example() -> None:
-    """Print a whole config file with comments."""
+    """Print a whole config file with comments.
+
+    \b
+    Examples:
+      signerd config example > config.yaml
+    """
     from signerd.config_example import example as text
 
     click.echo(text(), nl=False)
@@ -68,7 +91,12 @@ def example() -> None:
 
 @main.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    Examples:
+      signerd version
+    """
     click.echo(f"signerd {installed_version('signerd')}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from signerd.cli.main import COMMANDS
 from signerd.errors import Reason
 from tests.unit.cli.conftest import Run
 from tests.unit.client.fake_daemon import FakeDaemon, status_of
+from tools.docs_text.commands import PROGRAMS, contexts
 
 HEAVY = ("grpc", "google.protobuf", "rich", "yaml", "cryptography", "boto3", "hvac", "kubernetes", "asyncio")
 PROBE = """
@@ -52,6 +54,14 @@ def test_help_of_the_program_itself() -> None:
     )
     assert done.returncode == 0
     assert [name for name in COMMANDS if f"\n  {name} " not in done.stdout] == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_help_of_every_command_has_examples_of_it(program: str) -> None:
+    shown = {one.command_path: one.get_help() for one in contexts(PROGRAMS[program], None, program)}
+    assert len(shown) >= (6 if program == "signerd" else 15)
+    for path, text in shown.items():
+        assert re.search(rf"\n  Examples:\n(    .*\n)*?    .*{path}", text), path
 
 
 @pytest.mark.parametrize(
