@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,10 +26,9 @@ from signerd.engine.signer import Signer
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
-from signerd.instance import Wiring, Worker, on_hangup, record_life, stop
+from signerd.instance import Wiring, Worker, on_hangup, prepared, record_life, stop
 from signerd.ownership import private_directory
-from signerd.password_sources import choose
-from signerd.passwords import FilePassword, PasswordSource
+from signerd.passwords import PasswordSource
 from signerd.process import notify
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
@@ -42,10 +40,7 @@ from signerd.rpc.listeners import Listeners
 from signerd.rpc.server import Limits, Methods
 from signerd.rpc.signing import SigningMethods
 from signerd.state.database import Database, open_database
-from signerd.state.location import SqliteLocation, parse_location
-from signerd.state.migration import is_populated
 from signerd.state.snapshot import Snapshot
-from signerd.state.state_key import obtain_state_key, read_state_key
 from signerd.state.store import Store
 from signerd.state.watcher import Watcher
 from signerd.telemetry import Telemetry
@@ -253,19 +248,6 @@ async def run(
         logger.critical("a part of the daemon died, so it stops", exc_info=defects)
         return exits.NOT_STARTED
     return exits.OK
-
-
-def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: int) -> Wiring:
-    """Everything a worker needs from files and environment; raises SignerdError where something is amiss."""
-    file = config.state.password_file
-    location = parse_location(config.state.url, (lambda: FilePassword(file)().decode()) if file else None)
-    if isinstance(location, SqliteLocation):
-        state_key = obtain_state_key(config.state.key_file, populated=is_populated(location))
-    else:
-        state_key = read_state_key(config.state.key_file)
-    sources = choose(config, taken, os.environ)
-    warnings = (*config.warnings(), *sources.warnings)
-    return Wiring(config, location, state_key, sources.by_provider, warnings, worker, workers)
 
 
 def provider_options(config: ProviderConfig, password: PasswordSource | None) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections import deque
 from collections.abc import Mapping
@@ -18,14 +19,16 @@ from signerd.engine.keyring import Keyring
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.errors import SignerdError
-from signerd.passwords import PasswordSource
+from signerd.password_sources import choose
+from signerd.passwords import FilePassword, PasswordSource
 from signerd.providers.guard import Guarded
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
 from signerd.rpc.listeners import Listeners
-from signerd.state.location import Location
-from signerd.state.state_key import StateKey
+from signerd.state.location import Location, SqliteLocation, parse_location
+from signerd.state.migration import is_populated
+from signerd.state.state_key import StateKey, obtain_state_key, read_state_key
 from signerd.state.watcher import Watcher
 from signerd.telemetry import Telemetry
 
@@ -46,6 +49,19 @@ class Wiring:
     warnings: tuple[str, ...] = ()
     worker: int = 0
     workers: int = 1
+
+
+def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: int) -> Wiring:
+    """Everything a worker needs from files and environment; raises SignerdError where something is amiss."""
+    file = config.state.password_file
+    location = parse_location(config.state.url, (lambda: FilePassword(file)().decode()) if file else None)
+    if isinstance(location, SqliteLocation):
+        state_key = obtain_state_key(config.state.key_file, populated=is_populated(location))
+    else:
+        state_key = read_state_key(config.state.key_file)
+    sources = choose(config, taken, os.environ)
+    warnings = (*config.warnings(), *sources.warnings)
+    return Wiring(config, location, state_key, sources.by_provider, warnings, worker, workers)
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from signerd.audit.reading import list_records
 from signerd.audit.records import Record
 from signerd.config import Config
 from signerd.config_file import read
-from signerd.daemon import prepared, running
-from signerd.instance import Worker
+from signerd.daemon import running
+from signerd.instance import Worker, prepared
 from signerd.state.location import SqliteLocation
 from signerd.state.migration import ensure_schema
 from signerd.v1.keys_pb2 import CreateKeyRequest

@@ -42,10 +42,10 @@ def configured(home: Path, text: str = PROVIDERS) -> Config:
 def test_a_worker_gets_what_the_files_hold(home: Path) -> None:
     config = configured(home)
     migrate(config)
-    wiring = daemon.prepared(config, {}, 2, 4)
+    wiring = instance.prepared(config, {}, 2, 4)
     assert (wiring.worker, wiring.workers, dict(wiring.passwords)) == (2, 4, {})
     assert any("gone when the daemon stops" in warning for warning in wiring.warnings)
-    again = daemon.prepared(config, {}, 0, 1)
+    again = instance.prepared(config, {}, 0, 1)
     assert again.state_key.mac(b"x") == wiring.state_key.mac(b"x")
 
 
@@ -54,7 +54,7 @@ async def test_state_without_its_key_is_refused(home: Path) -> None:
         await running.add_key("k")
     (home / "state.key").unlink()
     with pytest.raises(SignerdError) as caught:
-        daemon.prepared(configured(home), {}, 0, 1)
+        instance.prepared(configured(home), {}, 0, 1)
     assert caught.value.reason is Reason.CONFIG_INVALID
     assert not (home / "state.key").exists()
 
@@ -76,7 +76,7 @@ def test_listeners_of_a_worker(home: Path) -> None:
     config = configured(home, text)
     migrate(config)
     for worker, names in ((0, ["a", "b"]), (1, ["b"])):
-        wiring = daemon.prepared(config, {}, worker, 2)
+        wiring = instance.prepared(config, {}, worker, 2)
         assert [one.name for one in daemon.own_listeners(wiring)] == names
 
 
@@ -135,7 +135,7 @@ async def test_requests_under_way_are_finished(home: Path, monkeypatch: pytest.M
     config = configured(home)
     migrate(config)
     async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
-        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+        async with daemon.running(instance.prepared(config, {}, 0, 1)) as worker:
             running = Daemon(worker, home, channel)
             await running.add_key("k")
             begun, go_on = slowed(running, monkeypatch)
@@ -162,7 +162,7 @@ async def test_requests_that_come_while_it_stops_are_told_so(
             go_on.set()
 
     async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
-        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+        async with daemon.running(instance.prepared(config, {}, 0, 1)) as worker:
             running = Daemon(worker, home, channel)
             await running.add_key("k")
             begun, go_on = slowed(running, monkeypatch)
@@ -187,7 +187,7 @@ async def test_a_key_whose_caller_went_away_is_on_record_before_the_stop(
     config = configured(home)
     migrate(config)
     begun, go_on = asyncio.Event(), asyncio.Event()
-    async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+    async with daemon.running(instance.prepared(config, {}, 0, 1)) as worker:
         creator = worker.listeners.methods.keys.creator
         commit = creator.store.commit_key
 
@@ -218,7 +218,7 @@ async def test_requests_that_do_not_end_are_ended(home: Path, monkeypatch: pytes
     config = configured(home, PROVIDERS + "drain: 0.1s\n")
     migrate(config)
     async with grpc.aio.insecure_channel(f"unix:{home}/run/signerd.sock") as channel:
-        async with daemon.running(daemon.prepared(config, {}, 0, 1)) as worker:
+        async with daemon.running(instance.prepared(config, {}, 0, 1)) as worker:
             running = Daemon(worker, home, channel)
             await running.add_key("k")
             begun, _ = slowed(running, monkeypatch)
@@ -263,7 +263,7 @@ async def test_a_change_of_another_process_is_seen(home: Path) -> None:
         config = configured(home).model_copy(
             update={"listeners": configured(home, PROVIDERS + OTHER).listeners}
         )
-        wiring = daemon.prepared(config, {}, 1, 2)
+        wiring = instance.prepared(config, {}, 1, 2)
         async with daemon.running(wiring) as other:
             await one.add_key("k")
             await until(lambda: "k" in other.keyring.view.snapshot.keys)
