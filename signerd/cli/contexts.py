@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import yaml
 
 from signerd.errors import Reason, SignerdError
@@ -51,18 +52,27 @@ def contexts_path(env: Mapping[str, str]) -> Path:
 
 
 def context_named(path: Path, name: str) -> NamedEndpoint:
-    """The context of that name; raises CONFIG_INVALID where it or the file is not as it must be."""
-    contexts = read_contexts(path)
+    """The context of that name; raises BadParameter where there is none, CONFIG_INVALID for a file with mistakes."""
+    try:
+        contexts = read_contexts(path)
+    except FileNotFoundError:
+        raise _unknown(name, f"there is no file {path}") from None
     if name not in contexts:
         known = ", ".join(sorted(contexts)) or "none"
-        raise _invalid(path, f"no context {name!r}; there are: {known}", "contexts")
+        raise _unknown(name, f"{path} has: {known}")
     return contexts[name]
 
 
+def _unknown(name: str, why: str) -> click.BadParameter:
+    return click.BadParameter(f"no context {name!r}; {why}", param_hint="'--context' / '-C'")
+
+
 def read_contexts(path: Path) -> dict[str, NamedEndpoint]:
-    """All contexts of a file."""
+    """All contexts of a file; raises FileNotFoundError, and CONFIG_INVALID for what is wrong with it."""
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise _invalid(path, error.strerror or "can't be read", "contexts") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

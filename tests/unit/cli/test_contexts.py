@@ -52,11 +52,24 @@ def test_mistakes_name_the_field(directory: Path, text: str, field: str) -> None
     assert "secret" not in caught.value.message
 
 
-def test_an_unknown_context_names_those_there_are(run: Run, directory: Path) -> None:
-    put(directory, "contexts: {one: {endpoint: 'h:1'}, two: {endpoint: 'h:2'}}")
+def test_an_unknown_context_names_the_file_and_those_there_are(run: Run, directory: Path) -> None:
+    path = put(directory, "contexts: {one: {endpoint: 'h:1'}, two: {endpoint: 'h:2'}}")
     result = run("--context", "three", "status")
-    assert result.exit_code == 3
-    assert "one, two" in result.stderr
+    assert result.exit_code == 2
+    assert f"no context 'three'; {path} has: one, two" in result.stderr
+
+
+def test_a_context_without_a_file_names_it(run: Run, directory: Path) -> None:
+    result = run("-C", "foo", "status")
+    assert result.exit_code == 2
+    assert f"no context 'foo'; there is no file {directory}/signerd/contexts.yaml" in result.stderr
+
+
+def test_a_file_without_contexts_says_so(run: Run, directory: Path) -> None:
+    put(directory, "contexts: {}")
+    result = run("-C", "foo", "status")
+    assert result.exit_code == 2
+    assert "has: none" in result.stderr
 
 
 def test_a_context_replaces_the_environment(
