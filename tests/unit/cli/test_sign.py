@@ -105,6 +105,19 @@ def test_the_largest_input_of_one_request_is_no_stream(run: Run, daemon: FakeDae
     assert not daemon.asked["SignStream"]
 
 
+def test_the_refusal_of_a_large_file_is_the_daemons(run: Run, daemon: FakeDaemon, directory: Path) -> None:
+    # Between limits.payload and limits.request of a daemon, with a key that needs the message whole.
+    (directory / "big.bin").write_bytes(bytes(LARGE + 500_000))
+    message = "ed25519 needs the whole message in memory: limits.payload is 3145728; use a key with ed25519ph"
+    daemon.early = True
+    daemon.script["SignStream"].append(status_of(Reason.REQUEST_TOO_LARGE, message, field="header.length"))
+    result = run("sign", "--key", "release", "--output-signature", "out.sig", "big.bin")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"error: {message} [REQUEST_TOO_LARGE]\n")
+    assert not (directory / "out.sig").exists()
+    assert not daemon.asked["Sign"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
