@@ -22,8 +22,8 @@ class Reason(Enum):
     )
     REQUEST_TOO_LARGE = Facts(
         Code.RESOURCE_EXHAUSTED,
-        "The request is larger than `limits.request`, or a stream for an Ed25519 key larger than `limits.payload`.",
-        "Send a digest, or use SignStream.",
+        "The request is larger than `limits.request`, or a message that is needed whole than `limits.payload`.",
+        "Send a digest or a stream; in place of Ed25519 a key of `ed25519ph` takes both.",
     )
     REQUEST_ID_INVALID = Facts(
         Code.INVALID_ARGUMENT,

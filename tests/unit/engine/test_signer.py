@@ -17,6 +17,7 @@ from signerd.errors import Reason
 from tests.unit.engine.parts import (
     ANN,
     BOB,
+    PAYLOAD_LIMIT,
     Engine,
     Refused,
     check_signature,
@@ -352,3 +353,16 @@ async def test_a_long_message_is_signed_too(engine: Engine) -> None:
     key = await engine.add_key("k")
     data = bytes(900_000)
     check_signature(key, data, (await engine.sign("k", message=data)).signature)
+
+
+@pytest.mark.parametrize("algorithm", ["ed25519", "ml-dsa-44", "ecdsa-p256-sha256"])
+async def test_only_algorithms_that_need_the_whole_message_have_a_limit(
+    engine: Engine, algorithm: str
+) -> None:
+    await engine.add_key("k", algorithm)
+    assert (await engine.sign("k", message=bytes(PAYLOAD_LIMIT))).signature
+    long = engine.sign("k", message=bytes(PAYLOAD_LIMIT + 1))
+    if algorithm.startswith("ecdsa"):
+        assert (await long).signature
+    else:
+        assert (await refused(long)).reason is Reason.REQUEST_TOO_LARGE
