@@ -62,6 +62,9 @@ class SignsInline(Protocol):
     def signer(self, uri: str, algorithm: Algorithm) -> Sign | None:
         """What signs prepared inputs at once, None where the key must be opened first or the algorithm is slow."""
 
+    def forget(self, uri: str) -> None:
+        """Drop the opened key: it did not sign as the pinned one would."""
+
 
 class Provider(Protocol):
     """One key technology.

@@ -184,12 +184,16 @@ class Guarded:
             if error.reason not in (Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED):
                 raise
             self._counts[version.uri] = 0
+            self._ready.pop(version, None)
+            if isinstance(self._provider, SignsInline):
+                self._provider.forget(version.uri)
             raise self._violated(
                 f"a signature of {version.uri} does not verify with its pinned key"
             ) from None
 
     def _violated(self, message: str) -> SignerdError:
         self._on_integrity_failure(self.name)
+        _log.error("provider %s: %s", self.name, message)
         return SignerdError(
             Reason.PROVIDER_INTEGRITY, f"provider {self.name!r}: {message}; nothing was released"
         )

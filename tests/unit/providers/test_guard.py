@@ -10,7 +10,7 @@ from signerd.core.algorithms import DEFAULT, Algorithm, algorithm_named
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import PrivateKey, generate, to_pkcs8
 from signerd.core.public_keys import spki
-from signerd.core.signatures import signer
+from signerd.core.signatures import Sign, signer
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Health, Material, Order
 from signerd.providers.guard import Guarded, Limits, PinnedVersion, VerifyAfterSign, pinned_version
@@ -252,3 +252,38 @@ def test_a_public_key_of_another_algorithm_is_not_pinned() -> None:
     with pytest.raises(SignerdError) as caught:
         pinned_version(URI, DEFAULT, spki(generate(algorithm_named("ed25519")).public_key()))
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
+
+
+class InlineProvider(FakeProvider):
+    """Has its key open, until it is told to forget it."""
+
+    def __init__(self) -> None:
+        super().__init__(in_process=True)
+        self.forgotten: list[str] = []
+
+    def signer(self, uri: str, algorithm: Algorithm) -> Sign | None:
+        return signer(self.key, algorithm)
+
+    def forget(self, uri: str) -> None:
+        self.forgotten.append(uri)
+
+
+async def test_a_key_that_is_not_the_pinned_one_is_opened_anew_once_it_was_found_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = InlineProvider()
+    right, provider.key = provider.key, generate(DEFAULT)
+    guarded = Guarded("p", "fake", provider)
+    version = pinned_version(URI, DEFAULT, spki(right.public_key()))
+    sign = guarded.signer(version)
+    assert sign is not None
+    with pytest.raises(SignerdError) as caught:
+        sign(GIVEN)
+    assert caught.value.reason is Reason.PROVIDER_INTEGRITY
+    assert provider.forgotten == [URI]
+    assert "does not verify" in caplog.text
+
+    provider.key = right
+    again = guarded.signer(version)
+    assert again is not None
+    version.verify(GIVEN, again(GIVEN))
