@@ -100,7 +100,7 @@ def import_(
     """Take the private key in FILE (PEM: PKCS#8, SEC1, PKCS#1 or cosign's) as the first version of key NAME.
 
     The password of an encrypted file comes from --password-file, from SIGNERD_IMPORT_PASSWORD, or is asked for
-    on a terminal.
+    on a terminal. Encrypted PKCS#8 is decrypted here: its password is not sent.
 
     \b
     Examples:
@@ -108,9 +108,10 @@ def import_(
       signerctl keys import legacy key.pem --algorithm rsa-pss-3072-sha256
     """
     from signerd.cli.files import read_input, read_password
+    from signerd.cli.private_keys import decrypted
 
-    private_key = read_input(file)
-    password = read_password(private_key, password_file)
+    given = read_input(file)
+    private_key, password = decrypted(given, read_password(given, password_file))
     with connect(ctx) as client:
         answer = client.import_key(name, private_key, password=password, labels=labels_of(labels), **options)
     show_key(ctx, answer.key)

@@ -61,9 +61,7 @@ def _block_at(data: bytes, start: int) -> tuple[Block, int]:
 
 def _why_none(data: bytes) -> str:
     if b"Proc-Type: 4,ENCRYPTED" in data:
-        return (
-            "OpenSSL's old PEM encryption is not read; convert with `openssl pkcs8 -topk8 -in FILE -out NEW`"
-        )
+        return "OpenSSL's old PEM encryption is not read; decrypt it first: openssl pkey -in FILE"
     if b"-----BEGIN " in data[1:] and not data.startswith(b"-----BEGIN "):
         return "there is text before the PEM block; give the block alone"
     return "the private key is not PEM"

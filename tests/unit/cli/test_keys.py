@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from google.protobuf.json_format import Parse
 
 from signerd.v1.admin_pb2 import AuditStatus, GetStatusResponse, ProviderStatus
@@ -69,6 +76,41 @@ def test_import_takes_the_password_from_the_environment(
     monkeypatch.setenv("SIGNERD_IMPORT_PASSWORD", "")
     assert run("keys", "import", "release", "-", stdin=ENCRYPTED).exit_code == 0
     assert daemon.asked["ImportKey"][0].password == b""
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_import_opens_what_only_openssl_reads_itself(
+    run: Run, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, form: PrivateFormat
+) -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    sealed = key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"secret"))
+    monkeypatch.setenv("SIGNERD_IMPORT_PASSWORD", "secret")
+    assert run("keys", "import", "release", "-", stdin=sealed).exit_code == 0
+    [request] = daemon.asked["ImportKey"]
+    assert request.private_key == key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    assert request.password == b""
+
+
+@pytest.mark.parametrize(("password", "text"), [("wrong", "does not open"), ("", "give its password")])
+def test_import_asks_nobody_with_a_wrong_password(
+    run: Run, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, password: str, text: str
+) -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    monkeypatch.setenv("SIGNERD_IMPORT_PASSWORD", password)
+    result = run("keys", "import", "release", "-", stdin=sealed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert text in result.stderr
+    assert not daemon.asked["ImportKey"]
+
+
+def test_import_of_a_damaged_encrypted_key(run: Run, daemon: FakeDaemon) -> None:
+    damaged = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    for password in (b"", b"x"):
+        Path("password").write_bytes(password)
+        result = run("keys", "import", "release", "-", "--password-file", "password", stdin=damaged)
+        assert result.exit_code == 2
+        assert not daemon.asked["ImportKey"]
 
 
 def test_public_key_formats(run: Run, daemon: FakeDaemon) -> None:

@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_private_key,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signerd.core import cosign_keys
+from signerd.core import cosign_keys, private_keys
 from signerd.core.algorithms import TABLE, Algorithm, algorithm_named
+from signerd.core.pem import write_block
 from signerd.core.private_keys import from_pkcs8, generate, inferred_algorithm, read, to_pkcs8
 from signerd.core.public_keys import fits
 from signerd.errors import Reason, SignerdError
@@ -81,12 +83,103 @@ def test_an_algorithm_can_be_named() -> None:
         read(pem_of(RSA), algorithm=P256)
 
 
-def test_encrypted_pkcs8() -> None:
+@pytest.mark.parametrize("password", [None, b"", b"right"])
+@pytest.mark.parametrize("label", [b"ENCRYPTED PRIVATE KEY", b"PRIVATE KEY"])
+def test_encrypted_pkcs8_is_refused_with_the_way_out(password: bytes | None, label: bytes) -> None:
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"right"))
-    assert read(pem, b"right") == (P256, to_pkcs8(KEY))
-    assert reason_of(pem, b"wrong") is Reason.PASSWORD_WRONG
-    assert reason_of(pem, b"") is Reason.PASSWORD_WRONG
-    assert reason_of(pem) is Reason.PASSWORD_WRONG
+    with pytest.raises(SignerdError, match="decrypt it first: openssl pkey -in FILE") as caught:
+        read(pem.replace(b"ENCRYPTED PRIVATE KEY", label), password)
+    assert caught.value.reason is Reason.PRIVATE_KEY_INVALID
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, *([length] if length < 128 else [0x80 | len(octets), *octets])]) + content
+
+
+def pkcs1(*numbers: int) -> bytes:
+    """PKCS#1 with the given n, e, d, p, q; the rest is made up."""
+    filled = (0, *numbers, 1, 1, 1)
+    return tlv(0x30, b"".join(tlv(2, n.to_bytes(n.bit_length() // 8 + 1, "big")) for n in filled))
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each time that the library is asked to load a key, whether it skips the check of RSA."""
+    asked: list[bool] = []
+
+    def load(der: bytes, password: None, *, unsafe_skip_rsa_key_validation: bool = False) -> object:
+        asked.append(unsafe_skip_rsa_key_validation)
+        if not unsafe_skip_rsa_key_validation and b"1" * 200 in der:
+            raise AssertionError("this would take minutes")
+        return load_der_private_key(
+            der, password, unsafe_skip_rsa_key_validation=unsafe_skip_rsa_key_validation
+        )
+
+    monkeypatch.setattr(private_keys, "load_der_private_key", load)
+    return asked
+
+
+LONG = int.from_bytes(b"1" * 270, "big")  # 2158 bits
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (35, 65537, 5, LONG, 7),
+        (35, 65537, 5, 7, LONG),
+        (LONG << 1946, 65537, 5, LONG, 7),
+        (LONG << 2000, 65537, 5, 7, 7),
+    ],
+    ids=["p", "q", "a prime of half the length and more", "n"],
+)
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "cosign"])
+def test_rsa_is_not_checked_where_that_takes_long(
+    loads: list[bool], numbers: tuple[int, ...], sealed: bool
+) -> None:
+    der = pkcs1(*numbers)
+    pem = cosign_keys.encrypt(der, b"x") if sealed else write_block("RSA PRIVATE KEY", der)
+    with pytest.raises(SignerdError, match="with primes of half the length"):
+        read(pem, b"x")
+    assert loads == [True]
+
+
+@pytest.mark.parametrize("key", [RSA, rsa.generate_private_key(65537, 4096)], ids=["2048", "4096"])
+def test_rsa_of_the_usual_lengths_is_checked(loads: list[bool], key: rsa.RSAPrivateKey) -> None:
+    assert read(pem_of(key))[1] == to_pkcs8(key)
+    assert loads == [True, False]
+    numbers = key.private_numbers()
+    public = numbers.public_numbers
+    wrong = pkcs1(public.n, public.e, numbers.d + 2, numbers.p, numbers.q)
+    assert reason_of(write_block("RSA PRIVATE KEY", wrong)) is Reason.PRIVATE_KEY_INVALID
+
+
+ML_DSA = bytes.fromhex("020100300b0609608648016503040313")
+DSA_LIKE = bytes.fromhex("020100300906072a8648ce380401")
+
+
+@pytest.mark.parametrize(
+    ("content", "loaded"),
+    [
+        (DSA_LIKE.ljust(2496), True),
+        (DSA_LIKE.ljust(2497), False),
+        ((DSA_LIKE + ML_DSA).ljust(2497), False),
+        (ML_DSA.ljust(6140), True),
+        (ML_DSA.ljust(6141), False),
+    ],
+    ids=range(5),
+)
+@pytest.mark.parametrize("label", ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"])
+def test_long_keys_are_not_even_loaded(loads: list[bool], content: bytes, loaded: bool, label: str) -> None:
+    assert reason_of(write_block(label, tlv(0x30, content))) is Reason.PRIVATE_KEY_INVALID
+    assert bool(loads) is loaded
+
+
+def test_kinds_that_the_library_stumbles_over_are_refused() -> None:
+    dh = tlv(0x30, bytes.fromhex("06092a864886f70d010301") + tlv(0x30, tlv(2, b"\1" * 1400) + b"\2\1\2"))
+    der = tlv(0x30, b"\2\1\0" + dh + tlv(4, b"\2\1\7"))
+    assert reason_of(write_block("PRIVATE KEY", der)) is Reason.PRIVATE_KEY_INVALID
 
 
 def test_cosigns_format() -> None:
@@ -146,7 +239,7 @@ def test_damaged_files_are_refused(pem: bytes) -> None:
 
 def test_openssls_old_encryption_is_refused_with_the_way_out() -> None:
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"x"))
-    with pytest.raises(SignerdError, match="openssl pkcs8 -topk8"):
+    with pytest.raises(SignerdError, match="openssl pkey -in FILE"):
         read(pem, b"x")
 
 

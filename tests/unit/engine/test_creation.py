@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_der_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+from signerd.core import cosign_keys
 from signerd.core.public_keys import spki
 from signerd.errors import Reason, SignerdError
 from signerd.state.location import SqliteLocation
@@ -33,10 +29,7 @@ def pem(der: bytes = SECRET) -> bytes:
 
 
 def locked(password: bytes) -> bytes:
-    private_key: Any = load_der_private_key(SECRET, None)
-    return private_key.private_bytes(  # type: ignore[no-any-return]
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
-    )
+    return cosign_keys.encrypt(SECRET, password)
 
 
 async def create(engine: Engine, name: str = "new", caller: Any = ANN, **fields: Any) -> Any:
