@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signerd.cli.connection import connect
+from signerd.cli.names import plain_name
 from signerd.cli.options import INT64, output_option
 from signerd.cli.output import (
     document_of,
@@ -39,7 +40,9 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--key", "-k", default="", metavar="NAME", help="Only records of this key.")
+@click.option(
+    "--key", "-k", default="", metavar="NAME", callback=plain_name, help="Only records of this key."
+)
 @click.option(
     "--outcome", type=click.Choice(["ok", "refused", "failed"]), help="Only records of this outcome."
 )

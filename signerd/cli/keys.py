@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from signerd.cli.connection import connect
+from signerd.cli.names import plain_name
 from signerd.cli.options import output_option
 from signerd.cli.output import (
     document_of,
@@ -64,7 +65,7 @@ def new_key_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", callback=plain_name)
 @new_key_options
 @output_option
 @click.pass_context
@@ -82,7 +83,7 @@ def create(ctx: click.Context, /, name: str, labels: tuple[str, ...], **options:
 
 
 @keys.command("import")
-@click.argument("name")
+@click.argument("name", callback=plain_name)
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with the password of FILE.")
 @new_key_options
@@ -144,7 +145,7 @@ def list_(ctx: click.Context) -> None:
 
 
 @keys.command()
-@click.argument("name")
+@click.argument("name", callback=plain_name)
 @output_option
 @click.pass_context
 def show(ctx: click.Context, name: str) -> None:

@@ -92,7 +92,13 @@ def output_of(ctx: click.Context) -> str:
     return chosen
 
 
-key_option = click.option("--key", "-k", required=True, metavar="NAME", help="Key, such as team-a/release.")
+key_option = click.option(
+    "--key",
+    "-k",
+    required=True,
+    metavar="NAME",
+    help="Key, such as team-a/release; also keys/NAME or keys/NAME/versions/N, as answers have it.",
+)
 version_option = click.option(
     "--version",
     "-n",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from signerd.cli.connection import connect
+from signerd.cli.names import named_version
 from signerd.cli.options import output_option, version_option
 from signerd.cli.output import shows_table, write_message
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 )
 @output_option
 @click.pass_context
+@named_version("name")
 def public_key(ctx: click.Context, name: str, version: int, every: bool, form: str) -> None:
     """Write the public key of NAME.
 

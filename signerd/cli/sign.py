@@ -11,6 +11,7 @@ import click
 
 from signerd.cli.connection import connect
 from signerd.cli.files import LARGE, length_of, opened, write_whole
+from signerd.cli.names import named_version
 from signerd.cli.options import (
     digest_option,
     key_option,
@@ -69,6 +70,7 @@ class Wanted:
 @click.argument("file", metavar="[FILE|-]", type=click.Path(path_type=Path), required=False)
 @output_option
 @click.pass_context
+@named_version("key")
 def sign(ctx: click.Context, /, **given: Any) -> None:
     """Sign a file, stdin (-) or a digest.
 

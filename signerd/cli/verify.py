@@ -15,6 +15,7 @@ import click
 from signerd.cli.connection import connect
 from signerd.cli.exits import MISMATCHES
 from signerd.cli.files import opened, read_input, write_whole
+from signerd.cli.names import named_version
 from signerd.cli.options import (
     digest_option,
     key_option,
@@ -87,6 +88,7 @@ class Wanted:
 @click.argument("file", metavar="[FILE|-]", type=click.Path(path_type=Path), required=False)
 @output_option
 @click.pass_context
+@named_version("key")
 def verify(ctx: click.Context, /, **given: Any) -> None:
     """Verify a signature or a DSSE envelope.
 
