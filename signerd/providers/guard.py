@@ -125,8 +125,16 @@ class Guarded:
         return signature
 
     async def create(self, order: Order) -> Material:
-        """Make or take in key material; it must fit the order and have made a signature that verifies."""
+        """Make or take in key material; it fits the order and has made a signature that verifies, or is destroyed."""
         material = await self._call(partial(self._provider.create, order), self._limits.create)
+        try:
+            await self._prove(material, order)
+        except BaseException:
+            await self._discard(material.uri)
+            raise
+        return material
+
+    async def _prove(self, material: Material, order: Order) -> None:
         try:
             version = pinned_version(material.uri, order.algorithm, material.public_key)
         except SignerdError as error:
@@ -136,7 +144,13 @@ class Guarded:
             raise self._violated(f"the key at {material.uri} is not the one that was imported")
         given = prepare(order.algorithm, _CANARY)
         self._check(version, given, await self.sign(version, given))
-        return material
+
+    async def _discard(self, uri: str) -> None:
+        """Destroy what was refused. The caller learns why it was refused, whatever becomes of this."""
+        try:
+            await self.change(uri, Change.DESTROY)
+        except SignerdError as error:  # the class of a foreign exception is logged already
+            _log.error("provider %s: refused key %s is left behind: %s", self.name, uri, error.reason.name)
 
     async def public_key(self, uri: str) -> bytes:
         """Public key as the provider tells it now, DER."""

@@ -28,6 +28,8 @@ class FakeProvider:
         self.signatures: Callable[[SigningInput], Awaitable[bytes]] | None = None
         self.told: bytes | None = None
         self.calls = 0
+        self.destroyed: list[str] = []
+        self.clings = False
 
     def health(self) -> Health:
         return Health(healthy=True, detail="fine")
@@ -48,7 +50,10 @@ class FakeProvider:
         return [Material(URI, await self.public_key(URI))]
 
     async def change(self, uri: str, change: Change) -> None:
-        """Do nothing."""
+        assert change is Change.DESTROY
+        if self.clings:
+            raise RuntimeError("token s.hunter2 refused")
+        self.destroyed.append(uri)
 
 
 class Subject:
@@ -212,6 +217,7 @@ async def test_new_material_proves_itself(in_process: bool) -> None:
     material = await subject.guarded.create(Order("k", 1, DEFAULT, "t"))
     assert material.uri == URI
     assert subject.provider.calls == 1
+    assert subject.provider.destroyed == []
 
 
 @BOTH
@@ -230,6 +236,49 @@ async def test_new_material_that_is_not_as_ordered_is_refused(in_process: bool, 
     error = await subject.failure(subject.guarded.create(order))
     assert error.reason is Reason.PROVIDER_INTEGRITY
     assert subject.violations == ["p"]
+    assert subject.provider.destroyed == [URI]
+
+
+@BOTH
+async def test_new_material_that_does_not_sign_is_destroyed(in_process: bool) -> None:
+    subject = Subject(in_process)
+    subject.provider.signatures = refusing
+    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
+    assert (error.reason, error.message) == (Reason.PROVIDER_UNAVAILABLE, "sealed")
+    assert subject.provider.destroyed == [URI]
+
+
+@BOTH
+async def test_material_that_can_not_be_destroyed_is_logged_and_hides_no_error(
+    in_process: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = Subject(in_process)
+    subject.provider.told = b"junk"
+    subject.provider.clings = True
+    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
+    assert error.reason is Reason.PROVIDER_INTEGRITY
+    assert "unusable" in error.message
+    assert f"{URI} is left behind" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_caller_who_leaves_while_a_key_proves_itself_leaves_no_key() -> None:
+    subject = Subject(in_process=False)
+    signing = asyncio.Event()
+
+    async def hang(given: SigningInput) -> bytes:
+        signing.set()
+        await asyncio.Event().wait()
+        return b""
+
+    subject.provider.signatures = hang
+    task = asyncio.create_task(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
+    await signing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert subject.provider.destroyed == [URI]
 
 
 async def test_the_public_key_is_compared_with_the_pinned_one() -> None:
