@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -13,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from signerd.errors import Reason, SignerdError
 
 MAX_FILE = 64 * 1024
+_STALE = 3600  # seconds
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -51,12 +55,18 @@ class KeyFiles:
         return True
 
     def write_new(self, path: PurePosixPath, data: bytes) -> None:
-        """Write a file durably; raises FileExistsError rather than replace one."""
-        with (
-            self._folder(path.parent, create=True) as folder,
-            _temporary(path.name, data, folder) as temporary,
-        ):
-            os.link(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        """Write a file durably, or leave none; raises FileExistsError rather than replace one."""
+        linked = False
+        with self._folder(path.parent, create=True) as folder:
+            try:
+                with _temporary(path.name, data, folder) as temporary:
+                    os.link(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                    linked = True
+            except BaseException:
+                if linked:  # else a file of that name is not this one
+                    with suppress(OSError):
+                        os.unlink(path.name, dir_fd=folder)
+                raise
 
     def replace(self, path: PurePosixPath, data: bytes) -> None:
         """Write a file durably in place of the one that may be there."""
@@ -77,6 +87,15 @@ class KeyFiles:
             below = PurePosixPath(Path(folder).relative_to(self._root))
             found += [below / name for name in names if not name.startswith(".")]
         return sorted(found)
+
+    def remove_stale(self) -> None:
+        """Remove the hidden files of writes that a kill broke off; young ones may be another process's at work."""
+        oldest = time.time() - _STALE
+        for folder, _, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in names if _TEMPORARY.fullmatch(name)):
+                with suppress(OSError):
+                    if path.lstat().st_mtime < oldest:
+                        path.unlink()
 
     def _open_root(self) -> int:
         return _open_folder(str(self._root), None, str(self._root))

@@ -25,6 +25,7 @@ class LocalFiles:
         self._password = password
         try:
             self._files = KeyFiles(directory)
+            self._files.remove_stale()
         except OSError as error:
             raise SignerdError(
                 Reason.PROVIDER_UNAVAILABLE, f"directory {directory} can't be used: {_why(error)}"
@@ -58,11 +59,11 @@ class LocalFiles:
         return private_key
 
     def write(self, made: Place, private_key: PrivateKey) -> None:
-        """Write both files. The private one is what counts: the public one can be made from it again."""
+        """Write both files, or leave none."""
         pem = cosign_keys.encrypt(to_pkcs8(private_key), self._asked_password())
         try:
             self._files.write_new(made.path, pem)
-            self._files.replace(made.public_path, write_block(_PUBLIC_LABEL, spki(private_key.public_key())))
+            self._write_public(made, write_block(_PUBLIC_LABEL, spki(private_key.public_key())))
         except FileExistsError:
             raise SignerdError(Reason.KEY_EXISTS, f"{made.uri} exists and is not overwritten") from None
         except OSError as error:
@@ -70,6 +71,14 @@ class LocalFiles:
             raise SignerdError(
                 Reason.PROVIDER_UNAVAILABLE, f"{shown} can't be written: {_why(error)}"
             ) from None
+
+    def _write_public(self, made: Place, pem: bytes) -> None:
+        try:
+            self._files.replace(made.public_path, pem)
+        except BaseException:
+            with suppress(SignerdError):
+                self.remove(made)
+            raise
 
     def public_key(self, found: Place) -> bytes | None:
         """Public key from its file, DER; None if that is missing or damaged, or if the private one is gone."""
