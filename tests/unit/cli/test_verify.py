@@ -135,6 +135,7 @@ def test_large_files_of_ml_dsa_are_hashed_here_for_each_version(
     assert (result.exit_code, result.stdout) == (0, LINE)
     first, second = daemon.asked["Verify"]
     assert (first.version, second.version) == (2, 1)
+    assert [one.all for one in daemon.asked["PublicKey"]] == [False, True]
     for key, request in ((newer, first), (older, second)):
         key.public_key().verify(key.sign_mu(request.ml_dsa_mu), pae(kind, data) if kind else data)
 
@@ -190,7 +191,9 @@ def test_a_file_that_no_daemon_takes_is_not_read(run: Run, daemon: FakeDaemon, d
     daemon.script["PublicKey"].append(PURE)
     result = run("-o", "json", "verify", "--key", "release", "--signature", "raw.sig", "big.bin")
     assert result.exit_code == 4
-    assert "openssl" in json.loads(result.stderr)["error"]["remedy"]
+    error = json.loads(result.stderr)["error"]
+    assert f"it has {MOST + 1} bytes" in error["message"]
+    assert "openssl" in error["remedy"]
     assert not daemon.asked["Verify"]
 
 
