@@ -15,7 +15,7 @@ from signerd.errors import Reason, SignerdError
 
 logger = structlog.get_logger(__name__)
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
-Stamp = tuple[tuple[int, int, int], ...]
+Stamp = tuple[tuple[int, ...], ...]
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class TlsFiles:
     key: Path
     client_ca: Path | None
     _seen: Stamp = field(default=(), init=False)
+    _told: str = field(default="", init=False)
 
     def credentials(self) -> grpc.ServerCredentials:
         """Credentials that are looked at again on every connection; raises CONFIG_INVALID if they can't be used."""
@@ -41,11 +42,13 @@ class TlsFiles:
         try:
             return self._load() if self._stamp() != self._seen else None
         except SignerdError as error:
-            logger.error("TLS files can't be used; the last good ones stay", detail=error.message)
+            if error.message != self._told:  # once, not with every connection
+                logger.error("TLS files can't be used; the last good ones stay", detail=error.message)
+            self._told = error.message
             return None
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
-        self._seen = self._stamp()
+        stamp = self._stamp()
         try:
             cert, key = self.cert.read_bytes(), self.key.read_bytes()
             root = self.client_ca.read_bytes() if self.client_ca else None
@@ -59,6 +62,7 @@ class TlsFiles:
             x509.load_pem_x509_certificates(cert if root is None else root)
         except ValueError:
             raise unusable(str(self.client_ca), "no certificates in PEM") from None
+        self._seen, self._told = stamp, ""
         return grpc.ssl_server_certificate_configuration([(key, cert)], root_certificates=root)
 
     def _stamp(self) -> Stamp:
@@ -67,7 +71,7 @@ class TlsFiles:
             stats = [path.stat() for path in files]
         except OSError as error:
             raise unusable(str(error.filename), error.strerror) from None
-        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size) for stat in stats)
 
 
 def unusable(files: str, problem: str | None) -> SignerdError:
