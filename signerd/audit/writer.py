@@ -65,9 +65,9 @@ class Place:
             revision=self.revision,
             shard=self.shard,
         )
-        following = create(self.directory, header, disk)
-        self.segment.close()
-        self.segment = following
+        done, self.segment = self.segment, create(self.directory, header, disk)
+        with suppress(OSError):  # it is synced: closing it can lose nothing
+            done.close()
 
 
 class Writer(threading.Thread):
@@ -99,7 +99,8 @@ class Writer(threading.Thread):
             while self._step():
                 pass
         finally:
-            self._place.segment.close()
+            with suppress(OSError):
+                self._place.segment.close()
             with suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._loop.call_soon_threadsafe(self._outcome.stopped)
 

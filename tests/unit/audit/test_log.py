@@ -5,6 +5,7 @@ import errno
 import json
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from signerd.audit.checking import check
 from signerd.audit.groups import pause
 from signerd.audit.log import Listener, Log, Tuning, open_log
 from signerd.audit.reading import get_record
-from signerd.audit.segments import segments_in
+from signerd.audit.segments import Segment, segments_in
 from signerd.errors import Reason, SignerdError
 from tests.unit.audit.samples import FaultyDisk, Several, make_record
 
@@ -377,3 +378,38 @@ async def test_what_a_failed_try_left_over_does_not_hinder_the_next(
     await until(lambda: log.healthy and log.sequence == 1)
 
     assert check(tmp_path / "0") == 1
+
+
+async def test_a_segment_that_can_not_be_closed_hinders_no_one(
+    tmp_path: Path, faulty: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, refusals = Segment.close, [OSError(errno.EIO, "Input/output error")]
+
+    def close(segment: Segment) -> None:
+        real(segment)
+        if refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr(Segment, "close", close)
+    log = await open_log(tmp_path, "0", instance="i", tuning=replace(FAST, segment_bytes=1), disk=faulty)
+    for sequence in range(1, 4):
+        ticket = log.append(make_record())
+        await ticket.durable
+        assert ticket.sequence == sequence
+    assert not refusals
+    await log.close()
+    assert check(tmp_path / "0") == 3
+
+
+async def test_a_log_ends_also_when_its_segment_can_not_be_closed(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Segment.close
+
+    def close(segment: Segment) -> None:
+        real(segment)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    monkeypatch.setattr(Segment, "close", close)
+    await asyncio.wait_for(log.close(), 5)
