@@ -36,7 +36,8 @@ class StreamSigner:
 
     async def sign(self, caller: Caller, call: StreamCall, chunks: AsyncIterator[bytes]) -> Facts:
         """Sign the chunks; returns after the audit record is durable."""
-        facts = Facts("sign-stream", call.key, call.version, call.request_id, call.traceparent)
+        operation = "validate" if call.validate_only else "sign-stream"
+        facts = Facts(operation, call.key, call.version, call.request_id, call.traceparent)
         async with self.recorder.attempt(caller, facts):
             check_request_id(call.request_id)
             check_traceparent(call.traceparent)

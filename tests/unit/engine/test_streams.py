@@ -201,7 +201,14 @@ async def test_validate_only_signs_nothing(engine: Engine) -> None:
     engine.far.fault = AssertionError("asked to sign")
     signed = await stream(engine, "k", [b"ab"], validate_only=True)
     assert (signed.signature, signed.key_version) == (b"", "keys/k/versions/1")
-    assert engine.record().outcome == "ok"
-    assert engine.record().signature_sha256 == ""
-    wrong = stream(engine, "k", [b"ab"], length=3, validate_only=True)
-    assert (await refused(wrong)).reason is Reason.STREAM_INVALID
+    record = engine.record()
+    assert (record.operation, record.outcome, record.signature_sha256) == ("validate", "ok", "")
+
+
+@pytest.mark.parametrize("fields", [{"length": 3}, {"request_id": "a b"}, {"version": 9}])
+async def test_validate_only_is_on_record_as_such_when_it_is_refused(
+    engine: Engine, fields: dict[str, Any]
+) -> None:
+    await engine.add_key("k")
+    await refused(stream(engine, "k", [b"ab"], validate_only=True, **fields))
+    assert (engine.record().operation, engine.record().outcome) == ("validate", "refused")
