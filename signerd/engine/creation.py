@@ -105,7 +105,7 @@ class Creator:
         algorithm, private_key = await asyncio.to_thread(chosen, call)
         # Whatever happens from here on, there is no key that the log knows nothing of.
         await self.recorder.note(
-            caller, Facts(f"{change.kind}-begun", call.name, 1, call.request_id, call.traceparent)
+            caller, Facts(f"{change.kind}-begun", call.name, 0, call.request_id, call.traceparent)
         )
         material = await provider.create(Order(call.name, 1, algorithm, secrets.token_hex(8), private_key))
         key = self._key(caller, call, algorithm, provider_name, material)
