@@ -199,12 +199,30 @@ def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def background(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run jobs beside the body; they end with it. One that dies ends the body: nobody would do its work."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(job) for job in jobs]
+    """Run jobs beside the body; they end with it. One that dies ends the body with an ExceptionGroup."""
+    body = asyncio.current_task()
+    died: list[Exception] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            died.append(error)
+            if body is not None:
+                body.cancel()  # nobody else does the job
+
+    tasks = [asyncio.create_task(job) for job in jobs]
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
         yield
+    except asyncio.CancelledError:
+        if died:
+            raise ExceptionGroup("a part of the daemon died", died) from None
+        raise
+    finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def stop_signals() -> asyncio.Event:

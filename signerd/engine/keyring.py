@@ -75,6 +75,7 @@ class Keyring:
         self._providers = providers
         self._derived: dict[tuple[str, int], SigningVersion] = {}
         self._refreshing: asyncio.Task[None] | None = None
+        self._doubtful = False
         self.view = View(snapshot)
 
     @property
@@ -169,12 +170,14 @@ class Keyring:
     async def _refresh(self) -> None:
         await asyncio.sleep(REFRESH_INTERVAL)
         self._refreshing = None
-        if await self._store.revision() > self.revision:
+        if self._doubtful or await self._store.revision() > self.revision:
             await self.reload()
 
     async def reload(self) -> None:
-        """Replace the view by the state as it is now."""
+        """Replace the view by the state as it is now; one that is refused stays doubtful until it loads again."""
+        self._doubtful = True
         snapshot = await self._store.load()
+        self._doubtful = False
         if snapshot.revision > self.revision:
             self.view = View(snapshot)
 

@@ -113,12 +113,14 @@ async def gathered(calls: Sequence[Awaitable[SignResponse]]) -> tuple[list[SignR
     return [one for one in outcomes if isinstance(one, SignResponse)], reasons
 
 
-def check_many(daemon: Daemon, signed: list[SignResponse], refused: Counter[str], what: str) -> None:
+def check_many(
+    daemon: Daemon, signed: list[SignResponse], refused: Counter[str], what: str, least: int = 1000
+) -> None:
     """Every call was answered, and what was signed is on record."""
     assert len(signed) + refused.total() == MANY
     # INTERNAL: of a call that is refused while it writes, grpc.aio's client forgets the status.
     assert set(refused) <= {"OVERLOADED", "RESOURCE_EXHAUSTED", "INTERNAL"}
-    assert len(signed) >= 1000
+    assert len(signed) >= least
     with daemon.client() as client:
         assert client.sign(KEY, message=b"still here").signature
     peak = memory(daemon.pid, "VmHWM")
@@ -147,7 +149,7 @@ async def test_very_many_parallel_streams(daemon: Daemon) -> None:
         outcomes = await asyncio.gather(*(stream(channels[n % CONNECTIONS]) for n in range(MANY)))
     answers = [one for one in outcomes if isinstance(one, SignResponse)]
     refused = Counter(one for one in outcomes if isinstance(one, str))
-    check_many(daemon, answers, refused, f"streams on {CONNECTIONS} connections")
+    check_many(daemon, answers, refused, f"streams on {CONNECTIONS} connections", least=500)
 
 
 async def stream(channel: grpc.aio.Channel) -> SignResponse | str:
