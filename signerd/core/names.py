@@ -49,3 +49,9 @@ def check_traceparent(value: str) -> str:
     raise SignerdError(
         Reason.TRACEPARENT_INVALID, "traceparent is not `00-<32 hex>-<16 hex>-<2 hex>`", field="traceparent"
     )
+
+
+def check_ids(request_id: str, traceparent: str) -> None:
+    """Raise REQUEST_ID_INVALID or TRACEPARENT_INVALID: what every request has checked first."""
+    check_request_id(request_id)
+    check_traceparent(traceparent)

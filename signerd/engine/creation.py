@@ -17,7 +17,7 @@ from signerd.authz.identity import Caller
 from signerd.core import private_keys
 from signerd.core.algorithms import Algorithm, algorithm_named
 from signerd.core.keys import CALLABLE, Key, KeyVersion, Purpose, State
-from signerd.core.names import check_key_name, check_request_id, check_traceparent
+from signerd.core.names import check_ids, check_key_name
 from signerd.engine.keyring import Keyring
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import CreateCall
@@ -83,8 +83,7 @@ class Creator:
         return Created(answer, facts.sequence)
 
     async def _answer(self, caller: Caller, call: CreateCall, operation: str, encode: Encode) -> bytes:
-        check_request_id(call.request_id)
-        check_traceparent(call.traceparent)
+        check_ids(call.request_id, call.traceparent)
         check_key_name(call.name, field="name")
         check_labels(call.labels)
         change = ChangeRequest(

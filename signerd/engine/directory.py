@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.core.keys import Key
-from signerd.core.names import check_key_name, check_request_id, check_traceparent
+from signerd.core.names import check_ids, check_key_name
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
@@ -85,8 +85,7 @@ class Directory:
 
 def check_call(call: ReadCall) -> None:
     """Raise REQUEST_ID_INVALID or TRACEPARENT_INVALID."""
-    check_request_id(call.request_id)
-    check_traceparent(call.traceparent)
+    check_ids(call.request_id, call.traceparent)
 
 
 def check_page_size(size: int, most: int) -> None:

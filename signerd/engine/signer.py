@@ -13,7 +13,7 @@ from time import perf_counter, perf_counter_ns
 from signerd.authz.identity import Caller
 from signerd.core.digests import Digest
 from signerd.core.inputs import Message, SigningInput, prepare
-from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.names import check_ids
 from signerd.engine.checksums import check_checksum
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.payloads import decode, raw
@@ -133,8 +133,7 @@ class Signer:
     def _read(self, call: SignCall, by: SigningVersion) -> SigningInput:
         """Check and decode what is to be signed, and note what is known of it in the call."""
         call.by = by
-        check_request_id(call.request_id)
-        check_traceparent(call.traceparent)
+        check_ids(call.request_id, call.traceparent)
         given = call.read_input()
         if call.checksum is not None:
             check_checksum(raw(given), call.checksum)

@@ -13,7 +13,7 @@ from signerd.authz.identity import Caller
 from signerd.core.algorithms import Family
 from signerd.core.hashers import InputHasher, hasher_for
 from signerd.core.inputs import Message, SigningInput
-from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.names import check_ids
 from signerd.engine.checksums import compare
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.recorder import Facts, Recorder
@@ -39,8 +39,7 @@ class StreamSigner:
         operation = "validate" if call.validate_only else "sign-stream"
         facts = Facts(operation, call.key, call.version, call.request_id, call.traceparent)
         async with self.recorder.attempt(caller, facts):
-            check_request_id(call.request_id)
-            check_traceparent(call.traceparent)
+            check_ids(call.request_id, call.traceparent)
             by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
             facts.by = by
             facts.signed = given = await self._consumed(by, call, chunks, facts)

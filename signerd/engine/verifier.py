@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.core.inputs import SigningInput
-from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.names import check_ids
 from signerd.core.signatures import p1363_to_der
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.payloads import decode
@@ -35,8 +35,7 @@ class Verifier:
         """Give the version that made the signature; raises SIGNATURE_MISMATCH where none did."""
         facts = Facts("verify", call.key, call.version, call.request_id, call.traceparent)
         async with self.recorder.attempt(caller, facts):
-            check_request_id(call.request_id)
-            check_traceparent(call.traceparent)
+            check_ids(call.request_id, call.traceparent)
             candidates = await self.keyring.find_verifying(call.key, call.version, call.min_revision)
             facts.by = by = await self._matching(candidates, call, facts)
         return Verified(by, facts.sequence)

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from signerd.authz.identity import Caller
 from signerd.core.jwks import jwk
-from signerd.core.names import check_request_id, check_traceparent
+from signerd.core.names import check_ids
 from signerd.core.public_keys import pem
 from signerd.engine.directory import Directory
 from signerd.engine.keyring import SigningVersion
@@ -105,8 +105,7 @@ class SigningMethods:
 
 def check_batch(request: pb.BatchSignRequest) -> None:
     """Raise REQUEST_ID_INVALID, TRACEPARENT_INVALID or BATCH_SIZE_INVALID."""
-    check_request_id(request.request_id)
-    check_traceparent(request.traceparent)
+    check_ids(request.request_id, request.traceparent)
     check_batch_size(len(request.items))
 
 
