@@ -33,7 +33,7 @@ from signerd.process import notify
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
 from signerd.reload import Reload
-from signerd.rpc.calls import Gate, InFlight
+from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
 from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
 from signerd.rpc.listeners import Listeners
@@ -55,7 +55,6 @@ class Opened:
     """What a worker has opened before it is wired."""
 
     telemetry: Telemetry
-    in_flight: InFlight
     database: Database
     store: Store
     snapshot: Snapshot
@@ -71,11 +70,11 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         stack.push_async_callback(database.close)
         store = Store(database, wiring.state_key)
         snapshot = await store.open()
-        telemetry, in_flight = Telemetry(), InFlight()
-        log = await _open_log(wiring, snapshot.instance, telemetry, in_flight)
+        telemetry = Telemetry()
+        log = await _open_log(wiring, snapshot.instance, telemetry)
         stack.push_async_callback(log.close)
         await store.load(log.revision)
-        worker = build_worker(wiring, Opened(telemetry, in_flight, database, store, snapshot, log))
+        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log))
         stack.push_async_callback(stop, worker)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
@@ -84,7 +83,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
             yield worker
 
 
-async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry, in_flight: InFlight) -> Log:
+async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
     audit = wiring.config.audit
     private_directory(audit.directory, "audit.directory")
 
@@ -99,7 +98,7 @@ async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry, in_flig
         f"worker-{wiring.worker}",
         instance=instance,
         tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
-        listener=LogListener(on_health, telemetry.count, lambda: in_flight.calls),
+        listener=LogListener(on_health, telemetry.count),
     )
 
 
@@ -124,7 +123,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
         workers=wiring.workers,
     )
     watcher = Watcher(opened.database, keyring.reload)
-    gate = Gate(recorder, telemetry, opened.in_flight, config.limits.concurrent, config.limits.request)
+    gate = Gate(recorder, telemetry, config.limits.concurrent, config.limits.request)
     health = Health()
     streams = StreamSigner(keyring, recorder, config.limits.payload)
     listeners = Listeners(

@@ -84,7 +84,7 @@ class Worker:
     def exposition(self) -> bytes:
         """Metrics of this worker as they are now."""
         telemetry = self.telemetry
-        telemetry.in_flight.set(self.gate.in_flight.calls)
+        telemetry.in_flight.set(self.gate.in_flight)
         telemetry.audit_sequence.set(self.log.sequence)
         telemetry.audit_healthy.set(self.log.healthy)
         telemetry.snapshot_revision.set(self.keyring.revision)

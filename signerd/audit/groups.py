@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from signerd.audit.frames import frame
 from signerd.audit.records import FORMAT, Record, encode
 from signerd.audit.segments import End
 from signerd.errors import SignerdError
+
+QUIET_TURNS: Final = 16
+"""Turns of the event loop without a newcomer after which nobody else is on the way: below 0.1 ms when it is idle."""
 
 
 class Entry(Protocol):
@@ -22,7 +25,7 @@ class Entry(Protocol):
 class Group:
     """Entries gathered for one write, and those who wait for it."""
 
-    __slots__ = ("data", "end", "entries", "first", "last", "revision", "started", "waiters")
+    __slots__ = ("data", "end", "entries", "first", "last", "quiet", "revision", "seen", "started", "waiters")
 
     def __init__(self, first: int, started: float) -> None:
         self.data = bytearray()
@@ -30,7 +33,9 @@ class Group:
         self.entries: list[Entry] = []
         self.first = first
         self.last = first - 1
+        self.quiet = 0
         self.revision = 0
+        self.seen = 0
         self.started = started
         self.waiters: list[asyncio.Future[None]] = []
 
@@ -38,6 +43,13 @@ class Group:
         """Gather an entry of so many records."""
         self.entries.append(entry)
         self.last += records
+
+    def is_settled(self) -> bool:
+        """Whether no more are likely to come soon; to be asked once in a turn of the loop."""
+        coming = len(self.waiters) - self.seen
+        self.seen += coming
+        self.quiet = 0 if coming else self.quiet + 1
+        return self.quiet >= QUIET_TURNS
 
     def build(self, shard: str, now: str) -> list[Record]:
         """Make the records and their frames, all in one go: that is a third faster than one by one as they come."""
@@ -66,12 +78,3 @@ class Group:
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-
-def pause(waiting: int, in_flight: int, gather: float, age: float) -> float:
-    """How long to go on gathering, in seconds; 0 is the end of this turn of the loop.
-
-    `waiting` requests have come, the first of them `age` seconds ago, of `in_flight` that the worker has. With half of
-    them here it is time to write: the other half is worked on meanwhile, and neither disk nor processor stands idle.
-    """
-    return 0.0 if 2 * waiting >= in_flight else max(0.0, gather - age)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from signerd.audit.disk import Disk
-from signerd.audit.groups import Entry, Group, pause
+from signerd.audit.groups import Entry, Group
 from signerd.audit.records import Clock, Record
 from signerd.audit.recovery import lock, recover
 from signerd.audit.segments import SHARD
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """Sizes in bytes, times in seconds: `gather` while the log is busy, `probe` between tries after a failure.
+    """Sizes in bytes, times in seconds: `gather` at most for a group, `probe` between tries after a failure.
 
     `group_records`: how many may wait for one write.
     """
@@ -38,14 +38,10 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group.
-
-    `in_flight` gives how many requests the worker has: of so many the log may expect records soon.
-    """
+    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group."""
 
     on_health: Callable[[bool, str], None] = lambda healthy, detail: None
     on_records: Callable[[Sequence[Record]], None] = lambda records: None
-    in_flight: Callable[[], int] = lambda: 0
 
 
 class Ticket(NamedTuple):
@@ -75,8 +71,7 @@ class Log:
         self._clock = Clock()
         self._gathered = Group(place.sequence + 1, 0.0)
         self._in_flight: Group | None = None
-        self._soon = False
-        self._timer: asyncio.Handle | None = None
+        self._gathering = False
         self._turned_away = 0
         self._closing = False
         self._ended = self._loop.create_future()
@@ -97,8 +92,9 @@ class Log:
         group.waiters.append(waiter)
         if len(group.waiters) == 1:
             group.started = self._loop.time()
-        if self._in_flight is None and not self._soon:
-            self._schedule()
+        if self._in_flight is None and not self._gathering:
+            self._gathering = True
+            self._loop.call_soon(self._gather)
         return Ticket(first, waiter)
 
     def _admit(self, group: Group) -> None:
@@ -110,24 +106,20 @@ class Log:
         if group.last - group.first >= self._tuning.group_records:
             raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
 
-    def _schedule(self) -> None:
-        """Write now, or see to it that it is done in time; a timer that stands already stays."""
-        group, loop = self._gathered, self._loop
-        delay = pause(
-            len(group.waiters), self._listener.in_flight(), self._tuning.gather, loop.time() - group.started
-        )
-        if delay == 0 or self._closing:
-            self._soon = True
-            loop.call_soon(self._flush)
-        elif self._timer is None:
-            self._timer = loop.call_later(delay, self._flush)
+    def _gather(self) -> None:
+        """Write when the loop has had nothing else to do for some turns, at the latest when the time is over.
+
+        Half the requests of a busy worker are still with the transport, so counting them would not tell.
+        """
+        group = self._gathered
+        self._gathering = not group.is_settled() and self._loop.time() - group.started < self._tuning.gather
+        if self._gathering and not self._closing:
+            self._loop.call_soon(self._gather)
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         group = self._gathered
-        self._soon = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._in_flight is not None or not group.entries:
             return
         self._gathered = Group(group.last + 1, 0.0)
@@ -150,7 +142,7 @@ class Log:
         self.revision = max(self.revision, group.revision)
         group.release()
         if self._gathered.entries:
-            self._schedule()
+            self._gather()
 
     def failed(self, error: OSError) -> None:
         """The writer's word that nothing can be written: all who wait are turned away."""

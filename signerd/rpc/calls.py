@@ -31,22 +31,15 @@ UNKNOWN = Caller(subject="unknown", proof="none", listener="")
 
 
 @dataclass(slots=True)
-class InFlight:
-    """How many calls of the worker are under way."""
-
-    calls: int = 0
-
-
-@dataclass(slots=True)
 class Gate:
     """Admits requests; `max_request` is in bytes. What never reaches the engine is put on record here."""
 
     recorder: Recorder
     telemetry: Telemetry
-    in_flight: InFlight
     max_in_flight: int
     max_request: int
     draining: bool = False
+    in_flight: int = 0
     started: int = 0
     """Calls that gRPC looked up a method for; those that never got to it were turned away by the transport."""
     entered: int = 0
@@ -60,13 +53,13 @@ class Gate:
             raise SignerdError(
                 Reason.REQUEST_TOO_LARGE, f"request is {size} bytes, limits.request is {self.max_request}"
             )
-        if self.in_flight.calls >= self.max_in_flight:
+        if self.in_flight >= self.max_in_flight:
             raise overloaded(f"{self.max_in_flight} requests")
-        self.in_flight.calls += 1
+        self.in_flight += 1
 
     def leave(self) -> None:
         """Count an admitted call out."""
-        self.in_flight.calls -= 1
+        self.in_flight -= 1
 
     def admit_stream(self) -> None:
         """As `admit`; streams may take half of the places, so that slow ones never shut out everybody."""
@@ -88,7 +81,7 @@ class Gate:
         self.draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.in_flight.calls:  # noqa: ASYNC110 - the count is the hot path's, an event would cost it
+                while self.in_flight:  # noqa: ASYNC110 - the count is the hot path's, an event would cost it
                     await asyncio.sleep(DRAIN_POLL)
         await asyncio.sleep(LINGER)
 

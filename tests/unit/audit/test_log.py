@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signerd.audit.checking import check
-from signerd.audit.groups import pause
+from signerd.audit.groups import QUIET_TURNS, Group
 from signerd.audit.log import Listener, Log, Tuning, open_log
 from signerd.audit.reading import get_record
 from signerd.audit.segments import Segment, segments_in
@@ -336,22 +336,42 @@ async def test_a_directory_that_can_not_be_made_is_said(tmp_path: Path) -> None:
         await open_log(tmp_path / "file", "0", instance="i")
 
 
+def test_a_group_is_settled_when_nobody_came_for_some_turns() -> None:
+    group = Group(1, 0.0)
+    turns = 0
+    for coming in (1, 3, 0, 2):
+        group.waiters.extend([None] * coming)  # type: ignore[list-item]
+        assert not group.is_settled()
+
+    while not group.is_settled():
+        turns += 1
+
+    assert turns == QUIET_TURNS - 1
+
+
+async def come(log: Log, count: int, turns: int) -> None:
+    """So many records, each some turns of the loop after the one before; returns when all are durable."""
+    durable = []
+    for _ in range(count):
+        durable.append(log.append(make_record()).durable)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    await asyncio.gather(*durable)
+
+
 @pytest.mark.parametrize(
-    ("waiting", "in_flight", "age", "wait"),
-    [
-        (1, 0, 0, 0),
-        (1, 1, 0, 0),
-        (1, 2, 0, 0),
-        (1, 3, 0, 0.002),
-        (31, 64, 0.0005, 0.0015),
-        (32, 64, 0, 0),
-        (1, 64, 1, 0),
-    ],
+    ("turns", "gather", "least", "most"), [(3, 10.0, 1, 1), (3, 0.0, 2, 40), (QUIET_TURNS + 2, 10.0, 2, 40)]
 )
-def test_the_policy_waits_only_for_those_who_are_likely_to_come(
-    waiting: int, in_flight: int, age: float, wait: float
+async def test_who_comes_soon_shares_a_write(
+    tmp_path: Path, turns: int, gather: float, least: int, most: int
 ) -> None:
-    assert pause(waiting, in_flight, 0.002, age) == pytest.approx(wait)
+    disk = FaultyDisk()
+    log = await open_log(tmp_path, "0", instance="i", tuning=Tuning(gather=gather), disk=disk)
+    before = disk.writes
+    await come(log, 40, turns)
+
+    assert least <= disk.writes - before <= most
+    await log.close()
 
 
 async def test_a_next_segment_that_somebody_else_filled_is_never_emptied(
