@@ -170,7 +170,7 @@ def guarded(
         config.type,
         build(config.type, provider_options(config, password)),
         verify_after_sign=VerifyAfterSign(config.verify_after_sign),
-        on_integrity_failure=lambda provider: telemetry.integrity_failures[provider,].inc(),
+        on_integrity_failure=lambda provider: telemetry.integrity_failures.update([(provider,)]),
     )
 
 

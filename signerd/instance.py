@@ -112,7 +112,7 @@ class Worker:
             pending.append(self.gate.started - self.gate.entered)
             now_dropped = min(pending) if len(pending) == DROPPED_AFTER else 0
             if now_dropped > dropped:
-                self.telemetry.transport_rejected["message",].inc(now_dropped - dropped)
+                self.telemetry.transport_rejected["message",] += now_dropped - dropped
                 dropped = now_dropped
             await asyncio.sleep(TICK)
 

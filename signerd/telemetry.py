@@ -1,39 +1,22 @@
-"""Metrics of one process. Children are looked up once and held, so that counting costs one dict look-up."""
+"""Metrics of one process."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Protocol
 
-import prometheus_client
-from prometheus_client import (
-    CollectorRegistry,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from signerd.tallies import Distribution, Distributions, Tally
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
 SIGNING = ("sign", "sign-stream")
 _labels = attrgetter("operation", "outcome", "reason", "provider", "algorithm")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Counters(dict[tuple[str, ...], prometheus_client.Counter]):
-    """Children of a counter by their label values."""
-
-    def __init__(self, metric: prometheus_client.Counter) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def __missing__(self, labels: tuple[str, ...]) -> prometheus_client.Counter:
-        child = self[labels] = self._metric.labels(*labels)
-        return child
 
 
 class Gauges(dict[str, Gauge]):
@@ -48,18 +31,6 @@ class Gauges(dict[str, Gauge]):
         return child
 
 
-class Histograms(dict[str, Histogram]):
-    """Children of a histogram with one label."""
-
-    def __init__(self, metric: Histogram) -> None:
-        super().__init__()
-        self._metric = metric
-
-    def __missing__(self, label: str) -> Histogram:
-        child = self[label] = self._metric.labels(label)
-        return child
-
-
 class Ended(Protocol):
     """What an audit record tells of a request; `reason` is empty where nothing went wrong."""
 
@@ -70,64 +41,18 @@ class Ended(Protocol):
     reason: str
 
 
-class Telemetry:
+class Telemetry(Collector):
     """All metrics. Label values come from fixed sets or the configuration, never from a request."""
 
     def __init__(self) -> None:
-        # Creation times double the series and nothing here uses them.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = own = CollectorRegistry()
+        self._ended = Tally()
+        self._audit_group_records = Distribution(_RECORDS)
+        self.transport_rejected = Tally()
+        self.integrity_failures = Tally()
+        self.request_seconds = Distributions(_SECONDS)
         ProcessCollector(registry=own)
-        self._count(own)
-        self._observe(own)
-        self._measure(own)
-
-    def _count(self, own: CollectorRegistry) -> None:
-        self.requests = Counters(
-            prometheus_client.Counter(
-                "signerd_requests_total",
-                "Requests answered.",
-                ("operation", "outcome", "reason"),
-                registry=own,
-            )
-        )
-        self.signatures = Counters(
-            prometheus_client.Counter(
-                "signerd_signatures_total", "Signatures made.", ("provider", "algorithm"), registry=own
-            )
-        )
-        self.transport_rejected = Counters(
-            prometheus_client.Counter(
-                "signerd_transport_rejected_total",
-                "Requests that the transport refused.",
-                ("cause",),
-                registry=own,
-            )
-        )
-        self.integrity_failures = Counters(
-            prometheus_client.Counter(
-                "signerd_integrity_failures_total",
-                "Answers of a provider that its pinned key does not bear out.",
-                ("provider",),
-                registry=own,
-            )
-        )
-
-    def _observe(self, own: CollectorRegistry) -> None:
-        self.request_seconds = Histograms(
-            Histogram(
-                "signerd_request_seconds",
-                "Time to the answer.",
-                ("operation",),
-                buckets=_SECONDS,
-                registry=own,
-            )
-        )
-        self.audit_group_records = Histogram(
-            "signerd_audit_group_records", "Audit records per sync.", buckets=_RECORDS, registry=own
-        )
-
-    def _measure(self, own: CollectorRegistry) -> None:
+        own.register(self)
         self.in_flight = Gauge("signerd_in_flight", "Requests under way.", registry=own)
         self.audit_sequence = Gauge("signerd_audit_sequence", "Newest durable audit record.", registry=own)
         self.audit_healthy = Gauge(
@@ -140,11 +65,37 @@ class Telemetry:
 
     def count(self, ended: Sequence[Ended]) -> None:
         """Count the requests of one audit group, and the signatures that were made."""
-        self.audit_group_records.observe(len(ended))
-        for (operation, outcome, reason, provider, algorithm), number in Counter(map(_labels, ended)).items():
-            self.requests[operation, outcome, reason].inc(number)
+        self._audit_group_records.observe(len(ended))
+        self._ended.update(map(_labels, ended))
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures that are kept here, as the client library wants them."""
+        requests, signatures = self._answered()
+        yield requests.family(
+            "signerd_requests_total", "Requests answered.", ("operation", "outcome", "reason")
+        )
+        yield signatures.family("signerd_signatures_total", "Signatures made.", ("provider", "algorithm"))
+        yield self.transport_rejected.family(
+            "signerd_transport_rejected_total", "Requests that the transport refused.", ("cause",)
+        )
+        yield self.integrity_failures.family(
+            "signerd_integrity_failures_total",
+            "Answers of a provider that its pinned key does not bear out.",
+            ("provider",),
+        )
+        yield self.request_seconds.family("signerd_request_seconds", "Time to the answer.", "operation")
+        groups = HistogramMetricFamily("signerd_audit_group_records", "Audit records per sync.")
+        self._audit_group_records.add_to(groups)
+        yield groups
+
+    def _answered(self) -> tuple[Tally, Tally]:
+        """Requests by operation, outcome and reason; signatures by provider and algorithm."""
+        requests, signatures = Tally(), Tally()
+        for (operation, outcome, reason, provider, algorithm), number in self._ended.items():
+            requests[operation, outcome, reason] += number
             if operation in SIGNING and outcome == "ok":
-                self.signatures[provider, algorithm].inc(number)
+                signatures[provider, algorithm] += number
+        return requests, signatures
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -75,9 +75,13 @@ class Request(msgspec.Struct):
     def records(self) -> list[Record]:
         """A record for each item."""
         made = []
+        by, operation, common = None, "", None
         for facts in self.items:
+            if common is None or facts.by is not by or facts.operation != operation:
+                by, operation = facts.by, facts.operation
+                common = common_part(self.caller, by, operation)
             record = replace(
-                common_part(self.caller, facts.by, facts.operation),
+                common,
                 digest=described(facts.signed) if facts.signed is not None else "",
                 duration_us=self.duration_us,
                 request_id=facts.request_id or secrets.token_hex(16),

@@ -55,8 +55,8 @@ def test_what_is_counted_is_shown() -> None:
 
 def test_all_metrics_of_the_documentation_are_there() -> None:
     telemetry = Telemetry()
-    telemetry.transport_rejected["size",].inc()
-    telemetry.integrity_failures["p",].inc()
+    telemetry.transport_rejected["size",] += 1
+    telemetry.integrity_failures["p",] += 1
     telemetry.provider_healthy["p"].set(0)
     shown = telemetry.exposition().decode()
     for name in (
@@ -72,9 +72,8 @@ def test_all_metrics_of_the_documentation_are_there() -> None:
         assert f"# TYPE signerd_{name} histogram" in shown
 
 
-def test_children_are_looked_up_once() -> None:
+def test_children_are_kept() -> None:
     telemetry = Telemetry()
-    assert telemetry.requests["Sign", "ok", ""] is telemetry.requests["Sign", "ok", ""]
     assert telemetry.request_seconds["Sign"] is telemetry.request_seconds["Sign"]
     assert telemetry.provider_healthy["p"] is telemetry.provider_healthy["p"]
 
@@ -119,7 +118,7 @@ def test_a_sum_is_that_of_its_parts_whatever_the_labels(counts: list[tuple[int, 
     expositions = {}
     for worker, (count, label) in enumerate(counts):
         telemetry = Telemetry()
-        telemetry.transport_rejected[label,].inc(count)
+        telemetry.transport_rejected[label,] += count
         expositions[worker] = telemetry.exposition()
     joined = values(join(expositions))
     total = sum(v for k, v in joined.items() if k.startswith("signerd_transport_rejected_total"))

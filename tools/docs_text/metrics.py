@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Gauge
 
 from signerd.telemetry import Telemetry
 from tools.docs_text.tables import table
@@ -12,12 +12,19 @@ from tools.docs_text.tables import table
 
 def render() -> str:
     """One row for each metric of signerd, by name; those of the process are prometheus-client's."""
-    held = (getattr(one, "_metric", one) for one in vars(Telemetry()).values())
-    rows = (_row(one) for one in held if isinstance(one, MetricWrapperBase))
+    telemetry = Telemetry()
+    held = (getattr(one, "_metric", one) for one in vars(telemetry).values())
+    rows = [
+        _row(one._name, "gauge", one._labelnames, one._documentation)
+        for one in held
+        if isinstance(one, Gauge)
+    ]
+    for family in telemetry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        rows.append(_row(name, family.type, getattr(family, "_labelnames", ()), family.documentation))
     return table(("metric", "type", "labels", "meaning"), sorted(rows))
 
 
-def _row(metric: Any) -> tuple[str, ...]:
-    name = metric._name + ("_total" if metric._type == "counter" else "")
-    labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-    return f"`{name}`", metric._type, labels, metric._documentation
+def _row(name: str, kind: str, label_names: Sequence[str], meaning: str) -> tuple[str, ...]:
+    labels = ", ".join(f"`{label}`" for label in label_names)
+    return f"`{name}`", kind, labels, meaning
