@@ -8,18 +8,23 @@ from dataclasses import dataclass, field
 import msgspec
 
 from signerd.core.keys import Purpose
+from signerd.core.signatures import Sign
 from signerd.engine.payloads import ReadInput
 from signerd.engine.recorder import Facts
 
 
 class SignCall(Facts):
-    """One signature asked for, and what comes of it; `checksum` is the CRC32C that the input must have."""
+    """One signature asked for, and what comes of it.
+
+    `checksum` is the CRC32C that the input must have, `sign` makes the signature where that takes no waiting.
+    """
 
     operation: str = "sign"
     read_input: ReadInput = lambda: None
     validate_only: bool = False
     min_revision: int = 0
     checksum: int | None = None
+    sign: Sign | None = None
 
 
 class VerifyCall(msgspec.Struct):

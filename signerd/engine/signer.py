@@ -45,7 +45,10 @@ class Signer:
         started = perf_counter_ns()
         name_operation(call)
         try:
-            await self._attempt(call)
+            if self._admit(call):
+                self._sign(call)
+            else:
+                await self._attempt(call)
         except BaseException as gone:
             self._give_up(caller, (call,), started, gone)
             raise
@@ -94,6 +97,9 @@ class Signer:
         if by is None or not by.inline:
             return False
         try:
+            call.sign = by.provider.signer(by.pinned)
+            if call.sign is None:
+                return False
             signing = self._read(call, by)
             if is_long(signing):
                 return False
@@ -105,16 +111,22 @@ class Signer:
     async def _sign_inline(self, calls: Sequence[SignCall]) -> None:
         turn = perf_counter()
         for call in calls:
-            by, given = call.by, call.signed
-            if call.error is None and by is not None and given is not None and not call.validate_only:
-                try:
-                    sign = by.provider.signer(by.pinned)
-                    call.signature = sign(given) if sign else await by.provider.sign(by.pinned, given)
-                except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
-                    call.error = self.recorder.failure(problem)
+            self._sign(call)
             if perf_counter() - turn > TURN:
                 await asyncio.sleep(0)
                 turn = perf_counter()
+
+    def _sign(self, call: SignCall) -> None:
+        if (
+            call.error is None
+            and call.sign is not None
+            and call.signed is not None
+            and not call.validate_only
+        ):
+            try:
+                call.signature = call.sign(call.signed)
+            except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
+                call.error = self.recorder.failure(problem)
 
     async def _attempt(self, call: SignCall) -> None:
         """Sign, waiting for whatever it takes; raises only when cancelled."""

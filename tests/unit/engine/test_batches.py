@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from typing import Any
 
 import pytest
 
+from signerd.core.inputs import SigningInput
 from signerd.core.keys import Purpose
 from signerd.errors import Reason
 from signerd.v1 import signer_pb2 as pb
@@ -139,11 +141,12 @@ async def test_a_long_batch_lets_others_have_their_turn(
     await engine.add_key("k")
     await engine.sign("k")
     provider = engine.worker.providers["here"]
-    sign, turns, seen = provider.sign, 0, set()
+    turns, seen = 0, set()
 
-    async def observed(*args: Any) -> bytes:
+    def observed(given: SigningInput) -> bytes:
         seen.add(turns)
-        return await sign(*args)
+        time.sleep(0.00005)
+        return b"signature"
 
     async def others() -> None:
         nonlocal turns
@@ -151,7 +154,7 @@ async def test_a_long_batch_lets_others_have_their_turn(
             turns += 1
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(provider, "sign", observed)
+    monkeypatch.setattr(provider, "signer", lambda version: observed)
     other = asyncio.create_task(others())
     await engine.batch(numbered("k", 1000))
     other.cancel()
