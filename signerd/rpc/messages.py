@@ -51,7 +51,8 @@ def given_input(request: pb.SignRequest | pb.VerifyRequest) -> GivenInput | None
     """The input of a request, None where it has none; raises HASH_UNKNOWN, DIGEST_LENGTH or MU_NOT_ACCEPTED."""
     which = request.WhichOneof("input")
     if which == "digest":
-        return Digest(_hash(request.digest.hash), request.digest.value)
+        digest = request.digest
+        return Digest(_hash(digest.hash), digest.value)
     if which == "message":
         return Message(request.message)
     if which == "dsse":
