@@ -4,51 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    model_validator,
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from signerd.config_providers import ProviderConfig
+from signerd.config_values import (
+    Address,
+    Duration,
+    FilePath,
+    Name,
+    Section,
+    Size,
+    SocketPath,
+    check_mode,
+    problem,
 )
-from pydantic_core import PydanticCustomError
-
-from signerd.core.locations import check_socket_path
-from signerd.core.quantities import parse_duration, parse_mode, parse_size, split_address
-from signerd.errors import SignerdError
-
-
-def _resolve(value: object, info: ValidationInfo) -> Path:
-    """A path; relative ones start at the config file's directory (`base` of the context)."""
-    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
-        raise ValueError("is not a path")
-    path = Path(value)
-    base: Path = (info.context or {}).get("base", Path("/"))
-    return base / path
-
-
-def _check_socket(value: Path) -> Path:
-    try:
-        check_socket_path(str(value))
-    except SignerdError as error:
-        raise ValueError(error.message) from None
-    return value
-
-
-def _check_address(value: str) -> str:
-    split_address(value)
-    return value
-
-
-def _check_mode(value: object) -> object:
-    parse_mode(value)
-    return value
+from signerd.core.quantities import parse_mode
 
 
 def _check_url(value: str) -> str:
@@ -60,26 +33,6 @@ def _check_url(value: str) -> str:
     if parts.password is not None or "password" in parts.query.lower():
         raise ValueError("has a password in it; put it in a file and name that in password_file")
     return value
-
-
-NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
-Name = Annotated[str, Field(pattern=NAME)]
-FilePath = Annotated[Path, BeforeValidator(_resolve)]
-SocketPath = Annotated[Path, BeforeValidator(_resolve), AfterValidator(_check_socket)]
-Size = Annotated[int, BeforeValidator(parse_size)]
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-Address = Annotated[str, AfterValidator(_check_address)]
-
-
-def _problem(field: str, text: str) -> PydanticCustomError:
-    """An error of a model that stands at one of its fields."""
-    return PydanticCustomError("contradiction", "{text}", {"field": field, "text": text})
-
-
-class Section(BaseModel):
-    """What all parts of the configuration have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Tls(Section):
@@ -95,7 +48,7 @@ class Listener(Section):
 
     name: Name
     unix: SocketPath | None = None
-    mode: Annotated[str, BeforeValidator(_check_mode)] | None = None
+    mode: Annotated[str, BeforeValidator(check_mode)] | None = None
     owner: str | None = None
     tcp: Address | None = None
     tls: Tls | None = None
@@ -110,7 +63,7 @@ class Listener(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.unix is None) == (self.tcp is None):
-            raise _problem("name", "needs either unix or tcp")
+            raise problem("name", "needs either unix or tcp")
         if self.unix is not None:
             self._check_unix()
         else:
@@ -120,18 +73,18 @@ class Listener(Section):
     def _check_unix(self) -> None:
         for field in ("tls", "insecure_plaintext", "insecure_no_client_auth"):
             if getattr(self, field):
-                raise _problem(field, "has no meaning on a Unix socket")
+                raise problem(field, "has no meaning on a Unix socket")
 
     def _check_tcp(self) -> None:
         for field in ("mode", "owner"):
             if getattr(self, field) is not None:
-                raise _problem(field, "has no meaning on a TCP listener")
+                raise problem(field, "has no meaning on a TCP listener")
         if self.tls is None and not self.insecure_plaintext:
-            raise _problem("tcp", "has no tls; give cert, key and client_ca, or set insecure_plaintext: true")
+            raise problem("tcp", "has no tls; give cert, key and client_ca, or set insecure_plaintext: true")
         if self.tls is not None and self.insecure_plaintext:
-            raise _problem("insecure_plaintext", "contradicts tls; remove one of them")
+            raise problem("insecure_plaintext", "contradicts tls; remove one of them")
         if self.tls is not None and self.tls.client_ca is None and not self.insecure_no_client_auth:
-            raise _problem("tls", "has no client_ca; name one, or set insecure_no_client_auth: true")
+            raise problem("tls", "has no client_ca; name one, or set insecure_no_client_auth: true")
 
 
 class Http(Section):
@@ -143,7 +96,7 @@ class Http(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.unix is None) == (self.listen is None):
-            raise _problem("listen", "http needs either listen or unix")
+            raise problem("listen", "http needs either listen or unix")
         return self
 
 
@@ -163,38 +116,6 @@ class Audit(Section):
     segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 16 << 20
 
 
-class LocalProvider(Section):
-    """Key files in cosign's encrypted format. Without a password setting the default sources are tried."""
-
-    type: Literal["local"]
-    directory: FilePath
-    password_file: FilePath | None = None
-    password_env: Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")] | None = None
-    password_credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")] | None = None
-    verify_after_sign: Literal["sampled", "always"] = "sampled"
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        given = [
-            f
-            for f in ("password_file", "password_env", "password_credential")
-            if getattr(self, f) is not None
-        ]
-        if len(given) > 1:
-            raise _problem(given[1], f"contradicts {given[0]}; give one source of the password")
-        return self
-
-
-class MemoryProvider(Section):
-    """Keys in memory, for tests: they are gone when the daemon stops."""
-
-    type: Literal["memory"]
-    verify_after_sign: Literal["sampled", "always"] = "sampled"
-
-
-ProviderConfig = Annotated[LocalProvider | MemoryProvider, Field(discriminator="type")]
-
-
 class Limits(Section):
     """How much is taken: bytes of a request and a payload, requests under way, streams of a connection."""
 
@@ -206,7 +127,7 @@ class Limits(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.payload > self.request:
-            raise _problem("payload", "is larger than limits.request")
+            raise problem("payload", "is larger than limits.request")
         return self
 
 
@@ -235,14 +156,14 @@ class Config(Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.default_provider not in self.providers:
-            raise _problem("default_provider", "is not one of providers")
+            raise problem("default_provider", "is not one of providers")
         doubled = [
             n for n, count in Counter(listener.name for listener in self.listeners).items() if count > 1
         ]
         if doubled:
-            raise _problem("listeners", f"has two of the name {doubled[0]}")
+            raise problem("listeners", f"has two of the name {doubled[0]}")
         if self.workers > 1 and any(provider.type == "memory" for provider in self.providers.values()):
-            raise _problem("workers", "must be 1 with a memory provider: its keys live in one process")
+            raise problem("workers", "must be 1 with a memory provider: its keys live in one process")
         return self
 
     def warnings(self) -> tuple[str, ...]:
@@ -259,5 +180,4 @@ class Config(Section):
 
     def password_variables(self) -> tuple[str, ...]:
         """Environment variables that hold passwords of providers."""
-        found = (p.password_env for p in self.providers.values() if p.type == "local")
-        return tuple(variable for variable in found if variable)
+        return tuple(name for provider in self.providers.values() for name in provider.variables())

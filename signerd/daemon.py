@@ -15,7 +15,8 @@ import structlog
 from signerd import exits
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
-from signerd.config import Config, Listener, LocalProvider, ProviderConfig
+from signerd.config import Config, Listener
+from signerd.config_providers import ProviderSection
 from signerd.control import serve_control
 from signerd.engine.auditing import AuditReader
 from signerd.engine.creation import Creator
@@ -28,9 +29,10 @@ from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.instance import Wiring, Worker, on_hangup, prepared, record_life, stop
 from signerd.ownership import private_directory
-from signerd.passwords import PasswordSource
 from signerd.process import notify
+from signerd.providers.base import Setup
 from signerd.providers.guard import Guarded, VerifyAfterSign
+from signerd.providers.guard import Limits as ProviderLimits
 from signerd.providers.registry import build
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
@@ -106,8 +108,8 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     """Wire the parts; nothing listens yet."""
     config, telemetry, log = wiring.config, opened.telemetry, opened.log
     providers = {
-        name: guarded(name, provider, wiring.passwords.get(name), telemetry)
-        for name, provider in config.providers.items()
+        name: guarded(Setup(name, section, wiring.secrets.get(name, {}), config.workers), telemetry)
+        for name, section in config.providers.items()
     }
     keyring = Keyring(opened.store, providers, opened.snapshot)
     found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
@@ -161,15 +163,16 @@ def build_methods(
     )
 
 
-def guarded(
-    name: str, config: ProviderConfig, password: PasswordSource | None, telemetry: Telemetry
-) -> Guarded:
+def guarded(setup: Setup, telemetry: Telemetry) -> Guarded:
     """A provider behind its guard; raises CONFIG_INVALID, PERMISSIONS_TOO_OPEN and what the provider raises."""
+    section = setup.section
+    outside = isinstance(section, ProviderSection)
     return Guarded(
-        name,
-        config.type,
-        build(config.type, provider_options(config, password)),
-        verify_after_sign=VerifyAfterSign(config.verify_after_sign),
+        setup.name,
+        section.type,
+        build(section.type, setup),
+        verify_after_sign=VerifyAfterSign(getattr(section, "verify_after_sign", "always")),
+        limits=ProviderLimits(section.call, section.create, section.concurrent) if outside else None,
         on_integrity_failure=lambda provider: telemetry.integrity_failures.update([(provider,)]),
     )
 
@@ -265,17 +268,6 @@ async def run(
         logger.critical("a part of the daemon died, so it stops", exc_info=defects)
         return exits.NOT_STARTED
     return exits.OK
-
-
-def provider_options(config: ProviderConfig, password: PasswordSource | None) -> object:
-    """The options dataclass of the provider's type; its module is imported by then."""
-    if isinstance(config, LocalProvider) and password is not None:
-        from signerd.providers.local import LocalOptions
-
-        return LocalOptions(config.directory, password)
-    from signerd.providers.memory import MemoryOptions
-
-    return MemoryOptions()
 
 
 @asynccontextmanager

@@ -184,6 +184,21 @@ class Reason(Enum):
         "The provider did not answer within its time limit.",
         "Try again; see `signerctl status`.",
     )
+    PROVIDER_THROTTLED = Facts(
+        Code.RESOURCE_EXHAUSTED,
+        "The provider's quota is used up.",
+        "Try again after the time the answer names; ask the provider for a larger quota.",
+    )
+    PROVIDER_DENIED = Facts(
+        Code.FAILED_PRECONDITION,
+        "The provider does not let signerd do this: credentials or permissions are missing.",
+        "Give signerd's identity there the permissions that the provider's page names.",
+    )
+    PROVIDER_REFUSED = Facts(
+        Code.FAILED_PRECONDITION,
+        "The provider can't do what was asked: its answer was that the request is wrong.",
+        "See the daemon's log for its words; `signerctl providers show` tells what it can do.",
+    )
     PROVIDER_INTEGRITY = Facts(
         Code.DATA_LOSS,
         "The provider answered with a signature or public key that is not the pinned one's; nothing was released.",
@@ -191,8 +206,18 @@ class Reason(Enum):
     )
     KEY_MATERIAL_UNREADABLE = Facts(
         Code.UNAVAILABLE,
-        "The key file can't be used: missing, damaged, readable by others, or locked with another password.",
-        "Mend the file named in `signerctl status` or restore it from a backup.",
+        "The private key can't be used: missing, damaged, readable by others, or locked with another password.",
+        "Mend what `signerctl status` names, or restore it from a backup.",
+    )
+    KEY_MATERIAL_DISABLED = Facts(
+        Code.FAILED_PRECONDITION,
+        "The key is disabled at its provider, or waits there to be destroyed.",
+        "Enable it there, or use another version.",
+    )
+    KEY_URI_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The key URI is not one of the provider.",
+        "See the provider's page for its form.",
     )
     # The daemon
     AUDIT_UNAVAILABLE = Facts(

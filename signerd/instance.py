@@ -40,12 +40,12 @@ DROPPED_AFTER = 10
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What the process around a worker gives it. `passwords` are by provider; `worker` counts from 0."""
+    """What the process around a worker gives it. `secrets` are by provider and name; `worker` counts from 0."""
 
     config: Config
     location: Location
     state_key: StateKey
-    passwords: Mapping[str, PasswordSource]
+    secrets: Mapping[str, Mapping[str, PasswordSource]]
     warnings: tuple[str, ...] = ()
     worker: int = 0
     workers: int = 1
@@ -137,6 +137,8 @@ async def stop(worker: Worker) -> None:
     await worker.show_health()
     await worker.listeners.close(worker.config.drain)
     await worker.listeners.methods.keys.creator.settle()
+    for provider in worker.providers.values():
+        await provider.close()
     with contextlib.suppress(SignerdError):
         await record_life(worker, "stop")
 

@@ -29,7 +29,7 @@ LOCAL = ("PIP_FIND_LINKS", "UV_FIND_LINKS", "UV_NO_INDEX", "UV_CONSTRAINT", "UV_
 
 def main(arguments: list[str]) -> int:
     """Write the three files, the widest first: the others take their versions from it."""
-    dev = ["pyproject.toml", "--extra=postgres", "--group=dev"]
+    dev = ["pyproject.toml", "--extra=all", "--group=dev"]
     for output, inputs in (
         (DEV, dev),
         (RUNTIME, ["pyproject.toml", f"--constraints={DEV}"]),

@@ -106,7 +106,9 @@ class Creator:
         await self.recorder.note(
             caller, Facts(f"{change.kind}-begun", call.name, 0, call.request_id, call.traceparent)
         )
-        material = await provider.create(Order(call.name, 1, algorithm, secrets.token_hex(8), private_key))
+        instance = self.keyring.view.snapshot.instance
+        order = Order(call.name, 1, algorithm, secrets.token_hex(8), private_key, instance)
+        material = await provider.create(order)
         key = self._key(caller, call, algorithm, provider_name, material)
         try:
             answer = await self.store.commit_key(key, change, lambda revision: encode(key, revision))

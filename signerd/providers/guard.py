@@ -16,7 +16,7 @@ from signerd.core.private_keys import from_pkcs8
 from signerd.core.public_keys import load_public_key, spki
 from signerd.core.signatures import Sign, Verify, verifier
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Health, Material, Order, Provider, SignsInline
+from signerd.providers.base import Change, Closes, Health, Material, Order, Provider, SignsInline
 
 SAMPLE_MASK = 255
 """Sampled verification checks the first signature of a version and then every 256th."""
@@ -72,6 +72,7 @@ class Guarded:
         self.name = name
         self.type = type_name
         self.in_process = provider.in_process
+        self.capabilities = provider.capabilities
         self._provider = provider
         self._limits = limits or Limits()
         self._slots = asyncio.Semaphore(self._limits.concurrent)
@@ -152,18 +153,23 @@ class Guarded:
         except SignerdError as error:  # the class of a foreign exception is logged already
             _log.error("provider %s: refused key %s is left behind: %s", self.name, uri, error.reason.name)
 
-    async def public_key(self, uri: str) -> bytes:
-        """Public key as the provider tells it now, DER."""
-        return await self._call(partial(self._provider.public_key, uri), self._limits.call)
+    async def find(self, uri: str) -> list[Material]:
+        """The material of a URI as the provider tells it now, oldest version first."""
+        return await self._call(partial(self._provider.find, uri), self._limits.call)
 
     async def compare_public_key(self, uri: str, pinned: bytes) -> None:
         """Raise PROVIDER_INTEGRITY unless the provider still has the pinned public key, DER."""
-        if await self.public_key(uri) != pinned:
+        if [one.public_key for one in await self.find(uri)] != [pinned]:
             raise self._violated(f"the public key of {uri} is not the pinned one")
 
-    async def owned(self) -> list[Material]:
-        """All material that signerd made at this provider."""
-        return await self._call(self._provider.owned, self._limits.create)
+    async def held(self) -> list[Material]:
+        """All signing keys at this provider, whoever made them."""
+        return await self._call(self._provider.held, self._limits.create)
+
+    async def close(self) -> None:
+        """Give back what the provider holds open."""
+        if isinstance(self._provider, Closes):
+            await self._provider.close()
 
     async def change(self, uri: str, change: Change) -> None:
         """Disable, enable or destroy material."""

@@ -6,18 +6,17 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from signerd.core.algorithms import Algorithm
+from signerd.core.algorithms import TABLE, Algorithm
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import PrivateKey, from_pkcs8, generate
 from signerd.core.public_keys import spki
 from signerd.core.signatures import Sign, signer, verifier
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Health, Material, Order
+from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
 from signerd.providers.local_files import LocalFiles
 from signerd.providers.local_uris import Place, parse_uri, place
 from signerd.providers.unlocked_keys import UnlockedKeys, run_alone
@@ -30,14 +29,6 @@ _TRIED_FILES = 4
 _REFUSED = "no key is made, for the password does not open the keys that are there"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalOptions:
-    """Where the files are, and who tells the password; it is asked only when a file is opened or made."""
-
-    directory: Path
-    password: Callable[[], bytes] = field(repr=False)
-
-
 class LocalProvider:
     """Provider of key files.
 
@@ -45,6 +36,7 @@ class LocalProvider:
     """
 
     in_process = True
+    capabilities = Capabilities(TABLE, imports=True)
 
     def __init__(self, directory: Path, password: Callable[[], bytes]) -> None:
         self._files = LocalFiles(directory, password)
@@ -76,7 +68,11 @@ class LocalProvider:
         self._known.add(made.uri)
         return Material(made.uri, spki(private_key.public_key()), made.tags)
 
-    async def public_key(self, uri: str) -> bytes:
+    async def find(self, uri: str) -> list[Material]:
+        """The key of that file."""
+        return [Material(uri, await self._public_key(uri), parse_uri(uri).tags)]
+
+    async def _public_key(self, uri: str) -> bytes:
         """Public key of the unlocked key, else from the file beside it, DER."""
         if uri not in self._keys:
             stored = await asyncio.to_thread(self._files.public_key, parse_uri(uri))
@@ -97,11 +93,11 @@ class LocalProvider:
         """The signer of an unlocked key, None for a slow algorithm."""
         return None if algorithm.slow else self._signers.get((uri, algorithm))
 
-    async def owned(self) -> list[Material]:
+    async def held(self) -> list[Material]:
         """All key files; one without its public key beside it is unlocked."""
         places = await asyncio.to_thread(self._files.places)
         self._known |= {found.uri for found in places}
-        return [Material(found.uri, await self.public_key(found.uri), found.tags) for found in places]
+        return [Material(found.uri, await self._public_key(found.uri), found.tags) for found in places]
 
     async def change(self, uri: str, change: Change) -> None:
         """Destroy the files; whether a version is disabled is not the files' business."""
@@ -174,8 +170,6 @@ def _tested_signer(private_key: PrivateKey, algorithm: Algorithm) -> Sign:
     return sign
 
 
-def build(options: object) -> LocalProvider:
-    """Build the provider from its options."""
-    if not isinstance(options, LocalOptions):
-        raise TypeError(f"local takes LocalOptions, not {type(options).__name__}")
-    return LocalProvider(options.directory, options.password)
+def build(setup: Setup) -> LocalProvider:
+    """Build the provider; the password is asked only when a file is opened or made."""
+    return LocalProvider(setup.section.directory, setup.secrets["password"])

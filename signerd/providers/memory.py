@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from signerd.core.algorithms import Algorithm
+from signerd.core.algorithms import TABLE, Algorithm
 from signerd.core.inputs import SigningInput
 from signerd.core.private_keys import PrivateKey, from_pkcs8, generate
 from signerd.core.public_keys import spki
 from signerd.core.signatures import signer
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Health, Material, Order
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryOptions:
-    """Nothing to set."""
+from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
 
 
 class MemoryProvider:
     """Provider whose keys live in a dictionary."""
 
     in_process = True
+    capabilities = Capabilities(TABLE, imports=True, disable=True)
 
     def __init__(self) -> None:
         self._keys: dict[str, tuple[PrivateKey, Material]] = {}
@@ -41,24 +37,26 @@ class MemoryProvider:
             if order.private_key is None
             else from_pkcs8(order.private_key, order.algorithm)[0]
         )
-        tags = {"key": order.key, "version": str(order.version), "tag": order.tag}
-        material = Material(uri, spki(private_key.public_key()), tags)
+        material = Material(uri, spki(private_key.public_key()), order.tags)
         self._keys[uri] = private_key, material
         return material
 
-    async def public_key(self, uri: str) -> bytes:
-        """Public key, DER."""
-        return self._held(uri)[1].public_key
+    async def find(self, uri: str) -> list[Material]:
+        """The key of that URI."""
+        return [self._shown(self._held(uri)[1])]
 
     async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
         """Sign on the event loop."""
         if uri in self._disabled:
-            raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"{uri} is disabled")
+            raise SignerdError(Reason.KEY_MATERIAL_DISABLED, f"{uri} is disabled")
         return signer(self._held(uri)[0], algorithm)(given)
 
-    async def owned(self) -> list[Material]:
+    async def held(self) -> list[Material]:
         """All keys."""
-        return [material for _, material in self._keys.values()]
+        return [self._shown(material) for _, material in self._keys.values()]
+
+    def _shown(self, material: Material) -> Material:
+        return replace(material, enabled=material.uri not in self._disabled)
 
     async def change(self, uri: str, change: Change) -> None:
         """Disable, enable or forget a key."""
@@ -76,8 +74,6 @@ class MemoryProvider:
             raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"{uri} is not in memory") from None
 
 
-def build(options: object) -> MemoryProvider:
-    """Build the provider from its options."""
-    if not isinstance(options, MemoryOptions):
-        raise TypeError(f"memory takes MemoryOptions, not {type(options).__name__}")
+def build(setup: Setup) -> MemoryProvider:
+    """Build the provider; there is nothing to set."""
     return MemoryProvider()

@@ -16,12 +16,11 @@ from signerd.config import (
     Http,
     Limits,
     Listener,
-    LocalProvider,
     Log,
-    MemoryProvider,
     State,
     Tls,
 )
+from signerd.config_providers import LocalProvider, MemoryProvider
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `([a-zA-Z_.\[\]]+)` \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)

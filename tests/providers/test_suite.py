@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,10 +18,8 @@ from signerd.core.public_keys import load_public_key, spki
 from signerd.core.signatures import verifier
 from signerd.errors import Reason, SignerdError
 from signerd.providers import registry
-from signerd.providers.base import Change, Material, Order, Provider
+from signerd.providers.base import Change, Material, Order, Provider, Setup
 from signerd.providers.guard import Guarded, pinned_version
-from signerd.providers.local import LocalOptions
-from signerd.providers.memory import MemoryOptions
 
 GIVEN = prepare(DEFAULT, Message(b"some bytes"))
 UNKNOWN = {"memory": "memory:nobody/1-x", "local": "local:nobody/1-x.key"}
@@ -48,9 +47,10 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["memory", "local"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
-    options = {"memory": MemoryOptions(), "local": LocalOptions(tmp_path / "keys", lambda: b"password")}
     name: str = request.param
-    return Subject(name, lambda: registry.build(name, options[name]), survives=name != "memory")
+    section = SimpleNamespace(directory=tmp_path / "keys")
+    setup = Setup(name, section, {"password": lambda: b"password"})
+    return Subject(name, lambda: registry.build(name, setup), survives=name != "memory")
 
 
 @cache
@@ -100,7 +100,7 @@ async def test_a_tag_used_twice_overwrites_nothing(subject: Subject) -> None:
     with pytest.raises(SignerdError) as caught:
         await made(subject)
     assert caught.value.reason is Reason.KEY_EXISTS
-    assert await subject.provider.public_key(material.uri) == material.public_key
+    assert [one.public_key for one in await subject.provider.find(material.uri)] == [material.public_key]
     check(material, DEFAULT, GIVEN, await subject.provider.sign(material.uri, DEFAULT, GIVEN))
 
 
@@ -110,7 +110,7 @@ async def test_the_same_tag_ordered_at_once_is_made_once(subject: Subject) -> No
     assert len(won) == 1
     check(won[0], DEFAULT, GIVEN, await subject.provider.sign(won[0].uri, DEFAULT, GIVEN))
     if subject.survives:
-        assert await subject.open().public_key(won[0].uri) == won[0].public_key
+        assert await subject.open().find(won[0].uri) == won
 
 
 async def test_a_private_key_of_another_algorithm_is_not_taken_in(subject: Subject) -> None:
@@ -118,12 +118,12 @@ async def test_a_private_key_of_another_algorithm_is_not_taken_in(subject: Subje
     with pytest.raises(SignerdError) as caught:
         await subject.provider.create(order)
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
-    assert await subject.provider.owned() == []
+    assert await subject.provider.held() == []
 
 
 async def test_unknown_material(subject: Subject) -> None:
     uri = UNKNOWN[subject.type_name]
-    for call in (subject.provider.sign(uri, DEFAULT, GIVEN), subject.provider.public_key(uri)):
+    for call in (subject.provider.sign(uri, DEFAULT, GIVEN), subject.provider.find(uri)):
         with pytest.raises(SignerdError) as caught:
             await call
         assert caught.value.reason is Reason.KEY_MATERIAL_UNREADABLE
@@ -138,11 +138,11 @@ async def test_many_at_once(subject: Subject) -> None:
         check(material, DEFAULT, GIVEN, signature)
 
 
-async def test_owned_tells_what_was_made_and_for_what(subject: Subject) -> None:
+async def test_held_tells_what_was_made_and_for_what(subject: Subject) -> None:
     materials = {one.uri: one for one in [await made(subject, "t1"), await made(subject, "t2")]}
-    owned = {one.uri: one for one in await subject.provider.owned()}
-    assert owned == materials
-    assert {(one.tags["key"], one.tags["version"], one.tags["tag"]) for one in owned.values()} == {
+    held = {one.uri: one for one in await subject.provider.held()}
+    assert held == materials
+    assert {(one.tags["key"], one.tags["version"], one.tags["tag"]) for one in held.values()} == {
         ("team-a/release", "1", "t1"),
         ("team-a/release", "1", "t2"),
     }
@@ -156,7 +156,7 @@ async def test_destroyed_material_is_gone(subject: Subject) -> None:
     with pytest.raises(SignerdError) as caught:
         await subject.provider.sign(gone.uri, DEFAULT, GIVEN)
     assert caught.value.reason is Reason.KEY_MATERIAL_UNREADABLE
-    assert [one.uri for one in await subject.provider.owned()] == [kept.uri]
+    assert [one.uri for one in await subject.provider.held()] == [kept.uri]
 
 
 async def test_disabled_and_enabled_material_signs_again(subject: Subject) -> None:
@@ -171,8 +171,8 @@ async def test_material_survives_a_restart(subject: Subject) -> None:
         return  # keys in memory are gone by design
     material = await made(subject)
     again = subject.open()
-    assert await again.public_key(material.uri) == material.public_key
-    assert await again.owned() == [material]
+    assert await again.find(material.uri) == [material]
+    assert await again.held() == [material]
     check(material, DEFAULT, GIVEN, await again.sign(material.uri, DEFAULT, GIVEN))
 
 

@@ -21,6 +21,7 @@ from signerd.config import Config
 from signerd.config_file import read
 from signerd.engine.requests import CreateCall
 from signerd.errors import Reason, SignerdError
+from signerd.providers.base import Setup
 from signerd.providers.guard import SAMPLE_MASK
 from signerd.rpc import listeners
 from signerd.telemetry import Telemetry
@@ -43,7 +44,7 @@ def test_a_worker_gets_what_the_files_hold(home: Path) -> None:
     config = configured(home)
     migrate(config)
     wiring = instance.prepared(config, {}, 2, 4)
-    assert (wiring.worker, wiring.workers, dict(wiring.passwords)) == (2, 4, {})
+    assert (wiring.worker, wiring.workers, dict(wiring.secrets)) == (2, 4, {})
     assert any("gone when the daemon stops" in warning for warning in wiring.warnings)
     again = instance.prepared(config, {}, 0, 1)
     assert again.state_key.mac(b"x") == wiring.state_key.mac(b"x")
@@ -83,7 +84,7 @@ def test_listeners_of_a_worker(home: Path) -> None:
 @pytest.mark.parametrize(("setting", "mask"), [("always", 0), ("sampled", SAMPLE_MASK)])
 def test_the_guard_does_as_configured(home: Path, setting: str, mask: int) -> None:
     config = configured(home, f"providers: {{keys: {{type: memory, verify_after_sign: {setting}}}}}\n")
-    made = daemon.guarded("keys", config.providers["keys"], None, Telemetry())
+    made = daemon.guarded(Setup("keys", config.providers["keys"]), Telemetry())
     assert (made.name, made.type, made._mask) == ("keys", "memory", mask)
 
 

@@ -179,7 +179,7 @@ def test_each_provider_has_its_own_source(home: Path) -> None:
     )
     assert settings.password_variables() == ("B",)
     sources = choose(settings, {"B": b"from variable"}, {"CREDENTIALS_DIRECTORY": str(home)})
-    assert {name: source() for name, source in sources.by_provider.items()} == {
+    assert {name: held["password"]() for name, held in sources.by_provider.items()} == {
         "a": b"from file",
         "b": b"from variable",
         "c": b"from credential",

@@ -293,7 +293,7 @@ async def opened(
 
     monkeypatch.setattr(daemon, "Store", new_store)
     monkeypatch.setattr(daemon, "open_log", new_log)
-    monkeypatch.setattr(daemon, "guarded", lambda name, *_: providers[name])
+    monkeypatch.setattr(daemon, "guarded", lambda setup, *_: providers[setup.name])
     monkeypatch.setattr(daemon, "own_listeners", lambda wiring: [])
     monkeypatch.setattr(daemon, "record_life", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)

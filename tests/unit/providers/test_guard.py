@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from signerd.core.algorithms import DEFAULT, Algorithm, algorithm_named
+from signerd.core.algorithms import DEFAULT, TABLE, Algorithm, algorithm_named
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import PrivateKey, generate, to_pkcs8
 from signerd.core.public_keys import spki
 from signerd.core.signatures import Sign, signer
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Health, Material, Order
+from signerd.providers.base import Capabilities, Change, Health, Material, Order
 from signerd.providers.guard import Guarded, Limits, PinnedVersion, VerifyAfterSign, pinned_version
 
 GIVEN = prepare(DEFAULT, Message(b"some bytes"))
@@ -21,6 +21,8 @@ URI = "fake:k/1"
 
 class FakeProvider:
     """Signs with `key`; a test replaces what it wants to go wrong."""
+
+    capabilities = Capabilities(TABLE)
 
     def __init__(self, in_process: bool = False) -> None:
         self.in_process = in_process
@@ -35,10 +37,10 @@ class FakeProvider:
         return Health(healthy=True, detail="fine")
 
     async def create(self, order: Order) -> Material:
-        return Material(URI, await self.public_key(URI))
+        return (await self.find(URI))[0]
 
-    async def public_key(self, uri: str) -> bytes:
-        return self.told or spki(self.key.public_key())
+    async def find(self, uri: str) -> list[Material]:
+        return [Material(URI, self.told or spki(self.key.public_key()))]
 
     async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
         self.calls += 1
@@ -46,8 +48,8 @@ class FakeProvider:
             return await self.signatures(given)
         return signer(self.key, algorithm)(given)
 
-    async def owned(self) -> list[Material]:
-        return [Material(URI, await self.public_key(URI))]
+    async def held(self) -> list[Material]:
+        return await self.find(URI)
 
     async def change(self, uri: str, change: Change) -> None:
         assert change is Change.DESTROY
@@ -292,9 +294,9 @@ async def test_the_public_key_is_compared_with_the_pinned_one() -> None:
 
 async def test_the_rest_goes_through() -> None:
     subject = Subject(in_process=False)
-    assert [one.uri for one in await subject.guarded.owned()] == [URI]
+    assert [one.uri for one in await subject.guarded.held()] == [URI]
     await subject.guarded.change(URI, Change.DESTROY)
-    assert await subject.guarded.public_key(URI) == spki(subject.provider.key.public_key())
+    assert [one.uri for one in await subject.guarded.find(URI)] == [URI]
 
 
 def test_a_public_key_of_another_algorithm_is_not_pinned() -> None:

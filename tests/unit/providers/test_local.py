@@ -18,7 +18,7 @@ from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material, Order
-from signerd.providers.local import LocalOptions, LocalProvider, build
+from signerd.providers.local import LocalProvider
 
 GIVEN = prepare(DEFAULT, Message(b"some bytes"))
 
@@ -161,8 +161,8 @@ async def test_the_password_is_asked_only_when_needed(directory: Path) -> None:
 
     material = await made(opened(directory))
     provider = LocalProvider(directory, password)
-    await provider.public_key(material.uri)
-    await provider.owned()
+    await provider.find(material.uri)
+    await provider.held()
     assert not asked
     for _ in range(3):
         await provider.sign(material.uri, DEFAULT, GIVEN)
@@ -210,7 +210,7 @@ async def test_signing_with_an_unlocked_key_does_not_suspend(directory: Path) ->
 async def test_a_lost_public_key_is_made_from_the_private_one(directory: Path) -> None:
     material = await made(opened(directory))
     (directory / "team-a/release/1-t1.pub").unlink()
-    assert await opened(directory).owned() == [material]
+    assert await opened(directory).held() == [material]
 
 
 async def test_an_unlocked_key_outlives_its_file_but_not_its_destruction(directory: Path) -> None:
@@ -236,13 +236,7 @@ async def test_leftovers_and_foreign_files_are_not_keys(directory: Path) -> None
     material = await made(provider)
     for name in (".1-t2.key.0011223344556677", "1-t2.pub", "notes.txt", "0-t.key", "1-.key", "x-t.key"):
         (directory / "team-a" / name).touch(mode=0o600)
-    assert await opened(directory).owned() == [material]
-
-
-def test_options_of_another_type_are_a_defect() -> None:
-    with pytest.raises(TypeError, match="LocalOptions"):
-        build(object())
-    assert "password" not in repr(LocalOptions(Path("x"), lambda: b"password")).replace("LocalOptions", "")
+    assert await opened(directory).held() == [material]
 
 
 async def test_a_failed_unlock_is_logged_without_the_password(
