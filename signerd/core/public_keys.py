@@ -10,7 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from signerd.core.algorithms import Algorithm, Family
+from signerd.core.algorithms import TABLE, Algorithm, Family
 from signerd.errors import Reason, SignerdError
 
 MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
@@ -79,15 +79,29 @@ def describe(public_key: PublicKey) -> str:
 
 def load_public_key(der: bytes, algorithm: Algorithm) -> PublicKey:
     """Read a DER-encoded SubjectPublicKeyInfo; raises ALGORITHM_UNSUPPORTED unless it fits."""
+    key = _read(der, f"one for {algorithm}")
+    check_fits(key, algorithm)
+    return key
+
+
+def usual_algorithm(der: bytes) -> Algorithm:
+    """First algorithm of the table that a public key (DER) fits; raises ALGORITHM_UNSUPPORTED where none does."""
+    key = _read(der, "of a kind that signs here")
+    for algorithm in TABLE:
+        if fits(key, algorithm):
+            return algorithm
+    raise SignerdError(Reason.ALGORITHM_UNSUPPORTED, f"the key is {describe(key)}, which signs nothing here")
+
+
+def _read(der: bytes, wanted: str) -> PublicKey:
     try:
         key = load_der_public_key(der)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise SignerdError(
-            Reason.ALGORITHM_UNSUPPORTED, f"the public key is not a SubjectPublicKeyInfo for {algorithm}"
+            Reason.ALGORITHM_UNSUPPORTED, f"the public key is no SubjectPublicKeyInfo {wanted}"
         ) from None
     if not isinstance(key, PublicKey):
-        raise SignerdError(Reason.ALGORITHM_UNSUPPORTED, f"the public key is not one for {algorithm}")
-    check_fits(key, algorithm)
+        raise SignerdError(Reason.ALGORITHM_UNSUPPORTED, f"the public key is not {wanted}")
     return key
 
 

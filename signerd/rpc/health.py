@@ -10,14 +10,14 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from signerd.rpc.calls import Handler
-from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, signer_pb2
+from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, providers_pb2, signer_pb2
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 REFLECTION = "/grpc.reflection."
 SERVICES = tuple(
     service.full_name
-    for file in (signer_pb2, keys_pb2, audit_pb2, admin_pb2)
+    for file in (signer_pb2, keys_pb2, providers_pb2, audit_pb2, admin_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class KeysStub:
-    """Makes, imports and shows keys.
+    """Makes, imports, adopts, shows and checks keys.
     """
 
     def __init__(self, channel):
@@ -55,10 +55,25 @@ class KeysStub:
                 request_serializer=signerd_dot_v1_dot_keys__pb2.ImportKeyRequest.SerializeToString,
                 response_deserializer=signerd_dot_v1_dot_keys__pb2.ImportKeyResponse.FromString,
                 _registered_method=True)
+        self.AdoptKey = channel.unary_unary(
+                '/signerd.v1.Keys/AdoptKey',
+                request_serializer=signerd_dot_v1_dot_keys__pb2.AdoptKeyRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_keys__pb2.AdoptKeyResponse.FromString,
+                _registered_method=True)
+        self.DiscoverKeys = channel.unary_unary(
+                '/signerd.v1.Keys/DiscoverKeys',
+                request_serializer=signerd_dot_v1_dot_keys__pb2.DiscoverKeysRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_keys__pb2.DiscoverKeysResponse.FromString,
+                _registered_method=True)
+        self.CheckKeys = channel.unary_unary(
+                '/signerd.v1.Keys/CheckKeys',
+                request_serializer=signerd_dot_v1_dot_keys__pb2.CheckKeysRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_keys__pb2.CheckKeysResponse.FromString,
+                _registered_method=True)
 
 
 class KeysServicer:
-    """Makes, imports and shows keys.
+    """Makes, imports, adopts, shows and checks keys.
     """
 
     def CreateKey(self, request, context):
@@ -89,6 +104,27 @@ class KeysServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AdoptKey(self, request, context):
+        """Takes over key material that exists at a provider, with its version history; it stays where it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscoverKeys(self, request, context):
+        """Lists the signing keys at a provider that no key of signerd uses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckKeys(self, request, context):
+        """Has keys sign something, and compares their versions with what their provider has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KeysServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +148,21 @@ def add_KeysServicer_to_server(servicer, server):
                     request_deserializer=signerd_dot_v1_dot_keys__pb2.ImportKeyRequest.FromString,
                     response_serializer=signerd_dot_v1_dot_keys__pb2.ImportKeyResponse.SerializeToString,
             ),
+            'AdoptKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdoptKey,
+                    request_deserializer=signerd_dot_v1_dot_keys__pb2.AdoptKeyRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_keys__pb2.AdoptKeyResponse.SerializeToString,
+            ),
+            'DiscoverKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscoverKeys,
+                    request_deserializer=signerd_dot_v1_dot_keys__pb2.DiscoverKeysRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_keys__pb2.DiscoverKeysResponse.SerializeToString,
+            ),
+            'CheckKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckKeys,
+                    request_deserializer=signerd_dot_v1_dot_keys__pb2.CheckKeysRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_keys__pb2.CheckKeysResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signerd.v1.Keys', rpc_method_handlers)
@@ -121,7 +172,7 @@ def add_KeysServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Keys:
-    """Makes, imports and shows keys.
+    """Makes, imports, adopts, shows and checks keys.
     """
 
     @staticmethod
@@ -222,6 +273,87 @@ class Keys:
             '/signerd.v1.Keys/ImportKey',
             signerd_dot_v1_dot_keys__pb2.ImportKeyRequest.SerializeToString,
             signerd_dot_v1_dot_keys__pb2.ImportKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdoptKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Keys/AdoptKey',
+            signerd_dot_v1_dot_keys__pb2.AdoptKeyRequest.SerializeToString,
+            signerd_dot_v1_dot_keys__pb2.AdoptKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscoverKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Keys/DiscoverKeys',
+            signerd_dot_v1_dot_keys__pb2.DiscoverKeysRequest.SerializeToString,
+            signerd_dot_v1_dot_keys__pb2.DiscoverKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Keys/CheckKeys',
+            signerd_dot_v1_dot_keys__pb2.CheckKeysRequest.SerializeToString,
+            signerd_dot_v1_dot_keys__pb2.CheckKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

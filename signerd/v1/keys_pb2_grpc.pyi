@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class KeysStub:
-    """Makes, imports and shows keys."""
+    """Makes, imports, adopts, shows and checks keys."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,10 +41,16 @@ class KeysStub:
     """Lists keys by name."""
     ImportKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.ImportKeyRequest, _keys_pb2.ImportKeyResponse]
     """Takes a private key that exists already as the first version of a new key."""
+    AdoptKey: _grpc.UnaryUnaryMultiCallable[_keys_pb2.AdoptKeyRequest, _keys_pb2.AdoptKeyResponse]
+    """Takes over key material that exists at a provider, with its version history; it stays where it is."""
+    DiscoverKeys: _grpc.UnaryUnaryMultiCallable[_keys_pb2.DiscoverKeysRequest, _keys_pb2.DiscoverKeysResponse]
+    """Lists the signing keys at a provider that no key of signerd uses."""
+    CheckKeys: _grpc.UnaryUnaryMultiCallable[_keys_pb2.CheckKeysRequest, _keys_pb2.CheckKeysResponse]
+    """Has keys sign something, and compares their versions with what their provider has."""
 
 @_typing.type_check_only
 class KeysAsyncStub(KeysStub):
-    """Makes, imports and shows keys."""
+    """Makes, imports, adopts, shows and checks keys."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.CreateKeyRequest, _keys_pb2.CreateKeyResponse]  # type: ignore[assignment]
@@ -55,9 +61,15 @@ class KeysAsyncStub(KeysStub):
     """Lists keys by name."""
     ImportKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.ImportKeyRequest, _keys_pb2.ImportKeyResponse]  # type: ignore[assignment]
     """Takes a private key that exists already as the first version of a new key."""
+    AdoptKey: _aio.UnaryUnaryMultiCallable[_keys_pb2.AdoptKeyRequest, _keys_pb2.AdoptKeyResponse]  # type: ignore[assignment]
+    """Takes over key material that exists at a provider, with its version history; it stays where it is."""
+    DiscoverKeys: _aio.UnaryUnaryMultiCallable[_keys_pb2.DiscoverKeysRequest, _keys_pb2.DiscoverKeysResponse]  # type: ignore[assignment]
+    """Lists the signing keys at a provider that no key of signerd uses."""
+    CheckKeys: _aio.UnaryUnaryMultiCallable[_keys_pb2.CheckKeysRequest, _keys_pb2.CheckKeysResponse]  # type: ignore[assignment]
+    """Has keys sign something, and compares their versions with what their provider has."""
 
 class KeysServicer(metaclass=_abc_1.ABCMeta):
-    """Makes, imports and shows keys."""
+    """Makes, imports, adopts, shows and checks keys."""
 
     @_abc_1.abstractmethod
     def CreateKey(
@@ -90,5 +102,29 @@ class KeysServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_keys_pb2.ImportKeyResponse, _abc.Awaitable[_keys_pb2.ImportKeyResponse]]:
         """Takes a private key that exists already as the first version of a new key."""
+
+    @_abc_1.abstractmethod
+    def AdoptKey(
+        self,
+        request: _keys_pb2.AdoptKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.AdoptKeyResponse, _abc.Awaitable[_keys_pb2.AdoptKeyResponse]]:
+        """Takes over key material that exists at a provider, with its version history; it stays where it is."""
+
+    @_abc_1.abstractmethod
+    def DiscoverKeys(
+        self,
+        request: _keys_pb2.DiscoverKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.DiscoverKeysResponse, _abc.Awaitable[_keys_pb2.DiscoverKeysResponse]]:
+        """Lists the signing keys at a provider that no key of signerd uses."""
+
+    @_abc_1.abstractmethod
+    def CheckKeys(
+        self,
+        request: _keys_pb2.CheckKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_keys_pb2.CheckKeysResponse, _abc.Awaitable[_keys_pb2.CheckKeysResponse]]:
+        """Has keys sign something, and compares their versions with what their provider has."""
 
 def add_KeysServicer_to_server(servicer: KeysServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

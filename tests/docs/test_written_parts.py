@@ -13,7 +13,7 @@ import pytest
 
 from signerd.core.algorithms import TABLE
 from signerd.errors import Reason
-from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, resources_pb2, signer_pb2
+from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, providers_pb2, resources_pb2, signer_pb2
 from tools.docs_text import commands
 from tools.write_docs import PARTS, ROOT, pages, written
 
@@ -52,7 +52,7 @@ def test_every_reason_and_algorithm_has_its_row() -> None:
 
 def test_every_message_and_field_of_the_api_is_described() -> None:
     page = (DOCS / "api.md").read_text("utf-8")
-    for module in (admin_pb2, audit_pb2, keys_pb2, resources_pb2, signer_pb2):
+    for module in (admin_pb2, audit_pb2, keys_pb2, providers_pb2, resources_pb2, signer_pb2):
         for name, message in module.DESCRIPTOR.message_types_by_name.items():
             section = page.split(f"\n### {name}\n")[1].split("\n### ")[0]
             described = [line for line in section.splitlines() if line.startswith("| `")]

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from signerd.core.algorithms import TABLE, Algorithm, algorithm_named
 from signerd.core.jwks import jose_name, jwk
 from signerd.core.private_keys import generate
-from signerd.core.public_keys import fits, key_id, load_public_key, pem, spki, ssh_fingerprint
+from signerd.core.public_keys import (
+    fits,
+    key_id,
+    load_public_key,
+    pem,
+    spki,
+    ssh_fingerprint,
+    usual_algorithm,
+)
 from signerd.errors import Reason, SignerdError
 
 CHAINS = Path(__file__).parents[2] / "vectors" / "chains"
@@ -79,11 +87,42 @@ def test_other_keys_are_refused(make: Callable[[], Any], name: str) -> None:
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("made", "usual"),
+    [
+        ("rsa-pss-2048-sha256", "rsa-pkcs1-2048-sha256"),
+        ("ed25519ph", "ed25519"),
+        ("ecdsa-p521-sha512", "ecdsa-p521-sha512"),
+        ("ml-dsa-87", "ml-dsa-87"),
+    ],
+)
+def test_the_usual_algorithm_of_a_public_key(made: str, usual: str) -> None:
+    key = generate(algorithm_named(made)).public_key()
+    assert usual_algorithm(spki(key)).name == usual
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ec.generate_private_key(ec.SECP256K1()),
+        lambda: rsa.generate_private_key(3, 2048),
+        x25519.X25519PrivateKey.generate,
+    ],
+    ids=["secp256k1", "exponent 3", "x25519"],
+)
+def test_keys_that_no_algorithm_is_usual_for(make: Callable[[], Any]) -> None:
+    der = make().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(SignerdError) as caught:
+        usual_algorithm(der)
+    assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
+
+
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_key(der: bytes) -> None:
-    with pytest.raises(SignerdError) as caught:
-        load_public_key(der, P256)
-    assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
+    for read in (usual_algorithm, lambda data: load_public_key(data, P256)):
+        with pytest.raises(SignerdError) as caught:
+            read(der)
+        assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
 
 
 @pytest.mark.parametrize(("size", "curve"), [(256, "P-256"), (384, "P-384"), (521, "P-521")])
