@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -73,8 +74,31 @@ def read_contents(connection: Connection) -> Contents:
     return Contents(read_head(connection), keys)
 
 
-def raise_revision(connection: Connection, secret: StateKey, head: Head, stored: StoredKey) -> None:
-    """Write a key that is new at revision `head.revision + 1`, and that revision.
+def read_key(connection: Connection, name: str) -> StoredKey | None:
+    """One key as stored and not yet authenticated, None without."""
+    row = connection.execute(select(KEYS).where(KEYS.c.name == name)).one_or_none()
+    if row is None:
+        return None
+    of_key = select(VERSIONS).where(VERSIONS.c.key_name == name).order_by(VERSIONS.c.number)
+    return StoredKey(KeyRow._make(row), tuple(map(VersionRow._make, connection.execute(of_key))))
+
+
+def add_key(connection: Connection, secret: StateKey, head: Head, stored: StoredKey) -> None:
+    """Write a key that is new at revision `head.revision + 1`, and that revision; raises STATE_TAMPERED."""
+    row = _raise_revision(connection, secret, head, stored)
+    connection.execute(KEYS.insert().values(row._asdict()))
+    connection.execute(VERSIONS.insert(), [version._asdict() for version in stored.versions])
+
+
+def add_version(connection: Connection, secret: StateKey, head: Head, stored: StoredKey) -> None:
+    """Write a key whose last version is new at revision `head.revision + 1`; raises STATE_TAMPERED."""
+    row = _raise_revision(connection, secret, head, stored)
+    connection.execute(KEYS.update().where(KEYS.c.name == row.name).values(row._asdict()))
+    connection.execute(VERSIONS.insert().values(stored.versions[-1]._asdict()))
+
+
+def _raise_revision(connection: Connection, secret: StateKey, head: Head, stored: StoredKey) -> KeyRow:
+    """Write the revision that a key makes, and give the key's row with its MAC.
 
     The set of keys is authenticated first: a change must not make good what somebody edited.
     """
@@ -82,16 +106,15 @@ def raise_revision(connection: Connection, secret: StateKey, head: Head, stored:
     macs: dict[str, bytes] = {row.name: row.mac for row in rows}
     check_revision(secret, head.instance, head.revision, macs, head.mac)
     row = stored.row._replace(mac=key_mac(secret, head.instance, stored))
-    connection.execute(KEYS.insert().values(row._asdict()))
-    connection.execute(VERSIONS.insert(), [version._asdict() for version in stored.versions])
     macs[row.name] = row.mac
     mac = revision_mac(secret, head.instance, row.revision, macs)
     connection.execute(REVISION.update().values(value=row.revision, mac=mac))
+    return row
 
 
-def used_uris(connection: Connection, stored: StoredKey) -> bool:
+def used_uri(connection: Connection, versions: Iterable[VersionRow]) -> bool:
     """Whether key material of these versions belongs to a version that exists."""
-    uris = [version.uri for version in stored.versions]
+    uris = [version.uri for version in versions]
     found = select(func.count()).select_from(VERSIONS).where(VERSIONS.c.uri.in_(uris))
     return bool(connection.scalar(found))
 

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from signerd.core.keys import Key
+from signerd.core.keys import Key, KeyVersion
 from signerd.errors import Reason, SignerdError
-from signerd.state.authentication import tampered
+from signerd.state.authentication import check_key, tampered
 from signerd.state.changes import Answer, ChangeRequest, find_answer, keep_answer
 from signerd.state.contents import (
     Head,
+    add_key,
+    add_version,
     initialise,
     key_exists,
-    raise_revision,
     read_contents,
     read_head,
-    used_uris,
+    read_key,
+    used_uri,
 )
 from signerd.state.database import Database
-from signerd.state.rows import StoredKey, to_stored
+from signerd.state.rows import VersionRow, to_key, to_stored
 from signerd.state.snapshot import EMPTY, Snapshot, authenticate
 from signerd.state.state_key import StateKey
 
 Response = Callable[[int], bytes]
+Encode = Callable[[Key, int], bytes]
 
 
 def utc_now() -> datetime:
@@ -79,34 +83,61 @@ class Store:
         return await self._database.read(lambda connection: self._find(connection, change))
 
     async def commit_key(self, key: Key, change: ChangeRequest, response: Response) -> Answer:
-        """Add a key. `response` makes the answer from the new revision, inside the transaction.
+        """Add a key with its versions. `response` makes the answer from the new revision, inside the transaction.
 
         The same request made before gives that answer instead, `repeated`. Raises KEY_EXISTS, REQUEST_ID_REUSED,
         STATE_TAMPERED and STATE_UNAVAILABLE; after the latter the key may exist: ask again with the same request id.
         """
+
+        def add(connection: Connection, head: Head) -> bytes:
+            stored = to_stored(key, head.revision + 1)
+            _check_name(connection, key.name)
+            _check_material(connection, key.name, stored.versions)
+            add_key(connection, self._secret, head, stored)
+            return response(stored.row.revision)
+
+        return await self._commit(change, add)
+
+    async def commit_version(self, added: KeyVersion, change: ChangeRequest, response: Encode) -> Answer:
+        """Add a version to the key `added.key`, under the next number whatever `added.number` says.
+
+        `response` makes the answer from the key with its new version and the new revision. The rest is as with
+        `commit_key`; KEY_NOT_FOUND without such a key, KEY_EXISTS where its material belongs to a version already.
+        """
+
+        def add(connection: Connection, head: Head) -> bytes:
+            key = self._key(connection, head, added.key)
+            new = replace(added, number=key.versions[-1].number + 1)
+            key = replace(key, versions=(*key.versions, new))
+            stored = to_stored(key, head.revision + 1)
+            _check_material(connection, key.name, stored.versions[-1:])
+            add_version(connection, self._secret, head, stored)
+            return response(key, stored.row.revision)
+
+        return await self._commit(change, add)
+
+    def _key(self, connection: Connection, head: Head, name: str) -> Key:
+        stored = read_key(connection, name)
+        if stored is None:
+            raise SignerdError(Reason.KEY_NOT_FOUND, f"there is no key {name!r}", field="name")
+        check_key(self._secret, head.instance, stored)
+        return to_key(stored)
+
+    async def _commit(self, change: ChangeRequest, write: Callable[[Connection, Head], bytes]) -> Answer:
         floor = self._seen
 
         def transaction(connection: Connection) -> Answer:
             head = read_head(connection)
             self._check_head(head, floor)
-            return self._add(connection, head, key, change, response)
+            found = find_answer(connection, self._secret, head.instance, change)
+            if found:
+                return found
+            answer = Answer(write(connection, head), head.revision + 1)
+            keep_answer(connection, self._secret, head.instance, change, answer, self._clock())
+            return answer
 
         answer = await self._database.write(transaction)
         self._seen = max(self._seen, answer.revision)
-        return answer
-
-    def _add(
-        self, connection: Connection, head: Head, key: Key, change: ChangeRequest, response: Response
-    ) -> Answer:
-        found = find_answer(connection, self._secret, head.instance, change)
-        if found:
-            return found
-        revision = head.revision + 1
-        stored = to_stored(key, revision)
-        _check_free(connection, stored)
-        raise_revision(connection, self._secret, head, stored)
-        answer = Answer(response(revision), revision)
-        keep_answer(connection, self._secret, head.instance, change, answer, self._clock())
         return answer
 
     def _find(self, connection: Connection, change: ChangeRequest) -> Answer | None:
@@ -121,10 +152,12 @@ class Store:
             )
 
 
-def _check_free(connection: Connection, stored: StoredKey) -> None:
-    name = stored.row.name
+def _check_name(connection: Connection, name: str) -> None:
     if key_exists(connection, name):
         raise SignerdError(Reason.KEY_EXISTS, f"key {name!r} exists; choose another name", field="name")
-    if used_uris(connection, stored):
+
+
+def _check_material(connection: Connection, name: str, versions: Sequence[VersionRow]) -> None:
+    if used_uri(connection, versions):
         message = f"the key material of {name!r} belongs to a key that exists; take other material"
         raise SignerdError(Reason.KEY_EXISTS, message, field="name")

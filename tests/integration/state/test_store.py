@@ -7,6 +7,7 @@ from tests.unit.state.contract import (
     ConstraintsContract,
     KeysContract,
     TamperingContract,
+    VersionsContract,
     WatchingContract,
     store,
 )
@@ -15,6 +16,10 @@ __all__ = ["store"]
 
 
 class TestKeys(KeysContract):
+    pass
+
+
+class TestVersions(VersionsContract):
     pass
 
 

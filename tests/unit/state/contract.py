@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, Table, func, select
 
+from signerd.core.keys import State
 from signerd.errors import Reason, SignerdError
 from signerd.state.changes import ChangeRequest
 from signerd.state.database import Database, open_database
@@ -23,8 +24,11 @@ from tests.unit.state.samples import (
     Intruder,
     edit_first_row,
     respond,
+    respond_with_key,
+    retired_key,
     sample_change,
     sample_key,
+    sample_version,
 )
 
 # id is held at 1 by a constraint that no intruder gets past on either database.
@@ -139,6 +143,87 @@ class KeysContract:
         for database in databases:
             await database.close()
         assert len(instances) == 1
+
+
+class VersionsContract:
+    async def test_a_version_is_added_under_the_next_number(self, store: Store, database: Database) -> None:
+        await store.commit_key(sample_key(), sample_change("r-1"), respond)
+        await store.load()
+        answer = await store.commit_version(sample_version(number=7), sample_change("r-2"), respond_with_key)
+        assert (answer.response, answer.revision) == (b"3 versions at 2", 2)
+        for snapshot in (await store.load(), await (await reopened(database)).load()):
+            key = snapshot.keys["team-a/release"]
+            assert (snapshot.revision, key.primary) == (2, 1)
+            assert key.versions == (*sample_key().versions, sample_version(number=3))
+
+    async def test_keys_beside_it_stay_as_they_are(self, store: Store) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        before = await store.load()
+        await store.commit_version(sample_version("a"), sample_change("r-3"), respond_with_key)
+        after = await store.load()
+        assert after.keys["b"] is before.keys["b"]
+        assert len(after.keys["a"].versions) == 3
+        assert len(before.keys["a"].versions) == 2
+
+    async def test_a_key_that_only_verifies_comes_back(self, store: Store, database: Database) -> None:
+        await store.commit_key(retired_key(), sample_change("r-1"), respond)
+        key = (await (await reopened(database)).load()).keys["team-a/release"]
+        assert key == retired_key()
+        assert key.version(0).state is State.VERIFY_ONLY
+
+    async def test_a_version_needs_its_key(self, store: Store) -> None:
+        with refused(Reason.KEY_NOT_FOUND, "team-a/release"):
+            await store.commit_version(sample_version(), sample_change(), respond_with_key)
+        assert await store.find_change(sample_change()) is None
+        assert (await store.load()).revision == 0
+
+    async def test_material_of_a_version_is_not_added_again(self, store: Store) -> None:
+        await store.commit_key(sample_key("a"), sample_change("r-1"), respond)
+        await store.commit_key(sample_key("b"), sample_change("r-2"), respond)
+        taken = sample_version("b", sample_key("a").versions[1].uri)
+        with refused(Reason.KEY_EXISTS, "material"):
+            await store.commit_version(taken, sample_change("r-3"), respond_with_key)
+        assert (await store.load()).revision == 2
+
+    async def test_the_same_request_adds_one_version(self, store: Store) -> None:
+        await store.commit_key(sample_key(), sample_change("r-1"), respond)
+        adding = [
+            store.commit_version(sample_version(), sample_change("r-2"), respond_with_key) for _ in range(4)
+        ]
+        answers = await asyncio.gather(*adding)
+        assert {answer.response for answer in answers} == {b"3 versions at 2"}
+        assert sum(not answer.repeated for answer in answers) == 1
+        with refused(Reason.REQUEST_ID_REUSED):
+            await store.commit_version(sample_version(), sample_change("r-1", of="x"), respond_with_key)
+
+    async def test_versions_added_at_once_get_numbers_of_their_own(
+        self, store: Store, location: Location
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change("r-1"), respond)
+        other_database = open_database(location)
+        other = await reopened(other_database)
+        adding = [
+            writer.commit_version(
+                sample_version(uri=f"{who}{n}"), sample_change(f"{who}{n}"), respond_with_key
+            )
+            for n in range(4)
+            for who, writer in (("a", store), ("b", other))
+        ]
+        await asyncio.gather(*adding)
+        await other_database.close()
+        versions = (await store.load()).keys["team-a/release"].versions
+        assert [version.number for version in versions] == list(range(1, 11))
+
+    @pytest.mark.parametrize("table", [KEYS, VERSIONS], ids=str)
+    async def test_an_edited_key_gets_no_version(
+        self, store: Store, intruder: Intruder, table: Table
+    ) -> None:
+        await store.commit_key(sample_key(), sample_change("r-1"), respond)
+        column = {"keys": "provider", "versions": "public_key"}[table.name]
+        await intruder.run(edit_first_row(table, column))
+        with refused(Reason.STATE_TAMPERED):
+            await store.commit_version(sample_version(), sample_change("r-2"), respond_with_key)
 
 
 class ChangesContract:

@@ -29,6 +29,17 @@ def sample_key(name: str = "team-a/release", versions: int = 2) -> Key:
     return Key(name, DEFAULT, Purpose.ARTIFACT, "local", 1, made, NOW, "unix:0", {"tier": "ü", "a": "b"})
 
 
+def retired_key(name: str = "team-a/release") -> Key:
+    """A key whose only version verifies and does not sign."""
+    version = KeyVersion(name, 1, State.VERIFY_ONLY, f"local:{name}/1", _public(name, 1), NOW)
+    return Key(name, DEFAULT, Purpose.ARTIFACT, "local", 1, (version,), NOW, "unix:0")
+
+
+def sample_version(name: str = "team-a/release", uri: str = "local:old", number: int = 0) -> KeyVersion:
+    """A version that is to be added."""
+    return KeyVersion(name, number, State.VERIFY_ONLY, uri, _public(name, 99), NOW)
+
+
 def _public(name: str, number: int) -> bytes:
     return hashlib.sha256(f"{name}/{number}".encode()).digest()
 
@@ -41,6 +52,10 @@ def sample_change(
 
 def respond(revision: int) -> bytes:
     return b"\x00answer %d" % revision
+
+
+def respond_with_key(key: Key, revision: int) -> bytes:
+    return b"%d versions at %d" % (len(key.versions), revision)
 
 
 class Intruder(Protocol):
