@@ -196,3 +196,18 @@ ProviderConfig = Annotated[
     | Pkcs11Provider,
     Field(discriminator="type"),
 ]
+
+
+def shown_settings(section: Section) -> dict[str, str]:
+    """Settings that every caller may see, as text: numbers, choices and names; no secret, and no file."""
+    shown = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if name == "type" or name.startswith("password") or not isinstance(value, str | int | float):
+            continue
+        shown[name] = str(value).lower() if isinstance(value, bool) else _text(value)
+    return shown
+
+
+def _text(value: str | float) -> str:
+    return f"{value:g}s" if isinstance(value, float) else str(value)

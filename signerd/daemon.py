@@ -16,12 +16,15 @@ from signerd import exits
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.config import Config, Listener
-from signerd.config_providers import ProviderSection
+from signerd.config_providers import ProviderSection, shown_settings
 from signerd.control import serve_control
+from signerd.engine.adoption import Adopter
 from signerd.engine.auditing import AuditReader
 from signerd.engine.creation import Creator
 from signerd.engine.directory import Directory
+from signerd.engine.discovery import Discoverer
 from signerd.engine.keyring import Keyring
+from signerd.engine.providers import ProviderReader
 from signerd.engine.recorder import Recorder
 from signerd.engine.signer import Signer
 from signerd.engine.status import StatusReader
@@ -37,8 +40,11 @@ from signerd.providers.registry import build
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
-from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
+from signerd.rpc.keeping import AdminMethods, AuditMethods
+from signerd.rpc.keys import KeysMethods
 from signerd.rpc.listeners import Listeners
+from signerd.rpc.material import MaterialMethods
+from signerd.rpc.providers import ProvidersMethods
 from signerd.rpc.server import Limits, Methods
 from signerd.rpc.signing import SigningMethods
 from signerd.state.database import Database, open_database
@@ -144,11 +150,12 @@ def build_methods(
     config: Config, store: Store, recorder: Recorder, status: StatusReader, streams: StreamSigner
 ) -> Methods:
     """What answers the calls of every listener."""
-    keyring, shard = status.keyring, recorder.log.shard
+    keyring, shard, providers = status.keyring, recorder.log.shard, status.providers
+    default = config.default_provider
     directory = Directory(keyring, recorder)
-    creator = Creator(
-        keyring, recorder, store, status.providers, config.default_provider, lambda: datetime.now(UTC)
-    )
+    creator = Creator(keyring, recorder, store, providers, default, lambda: datetime.now(UTC))
+    adopter = Adopter(keyring, recorder, store, providers, lambda: datetime.now(UTC))
+    settings = {name: shown_settings(section) for name, section in config.providers.items()}
     return Methods(
         SigningMethods(
             Signer(keyring, recorder, config.limits.payload),
@@ -158,6 +165,8 @@ def build_methods(
             shard,
         ),
         KeysMethods(creator, directory, shard),
+        MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), shard),
+        ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
         AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
         AdminMethods(status),
     )

@@ -137,6 +137,7 @@ async def stop(worker: Worker) -> None:
     await worker.show_health()
     await worker.listeners.close(worker.config.drain)
     await worker.listeners.methods.keys.creator.settle()
+    await worker.listeners.methods.material.adopter.tasks.settle()
     for provider in worker.providers.values():
         await provider.close()
     with contextlib.suppress(SignerdError):

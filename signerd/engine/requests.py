@@ -77,3 +77,18 @@ class CreateCall:
     traceparent: str = ""
     private_key: bytes | None = field(default=None, repr=False)
     password: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptCall:
+    """Key material to take over; `public_only` takes its public key and nothing else."""
+
+    name: str
+    uri: str
+    provider: str = ""
+    algorithm: str = ""
+    public_only: bool = False
+    purpose: Purpose = Purpose.ARTIFACT
+    labels: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    traceparent: str = ""

@@ -10,9 +10,12 @@ import grpc
 from grpc import aio
 
 from signerd.rpc.calls import Gate, Handler, Identify, Method, streaming, unary
-from signerd.rpc.keeping import AdminMethods, AuditMethods, KeysMethods
+from signerd.rpc.keeping import AdminMethods, AuditMethods
+from signerd.rpc.keys import KeysMethods
+from signerd.rpc.material import MaterialMethods
+from signerd.rpc.providers import ProvidersMethods
 from signerd.rpc.signing import SigningMethods
-from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, signer_pb2
+from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, providers_pb2, signer_pb2
 
 PACKAGE = "/signerd.v1."
 TRANSPORT_FACTOR = 4
@@ -40,6 +43,8 @@ class Methods:
 
     signing: SigningMethods
     keys: KeysMethods
+    material: MaterialMethods
+    providers: ProvidersMethods
     audit: AuditMethods
     admin: AdminMethods
 
@@ -72,7 +77,8 @@ def router(methods: Methods, gate: Gate, identify: Identify) -> Router:
 
 def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
     """Methods by path, with the names that their operations have in the audit log."""
-    signing, keys, audit, admin = methods.signing, methods.keys, methods.audit, methods.admin
+    signing, keys, material, providers = methods.signing, methods.keys, methods.material, methods.providers
+    audit, admin = methods.audit, methods.admin
     return {
         "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign),
         "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign),
@@ -82,6 +88,12 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
         "Keys/ImportKey": Method("import-key", keys_pb2.ImportKeyRequest, keys.import_key),
         "Keys/GetKey": Method("get-key", keys_pb2.GetKeyRequest, keys.get),
         "Keys/ListKeys": Method("list-keys", keys_pb2.ListKeysRequest, keys.list),
+        "Keys/AdoptKey": Method("adopt-key", keys_pb2.AdoptKeyRequest, material.adopt),
+        "Keys/DiscoverKeys": Method("discover-keys", keys_pb2.DiscoverKeysRequest, material.discover),
+        "Providers/ListProviders": Method(
+            "list-providers", providers_pb2.ListProvidersRequest, providers.list
+        ),
+        "Providers/GetProvider": Method("get-provider", providers_pb2.GetProviderRequest, providers.get),
         "Audit/ListRecords": Method("list-records", audit_pb2.ListRecordsRequest, audit.list),
         "Audit/GetRecord": Method("get-record", audit_pb2.GetRecordRequest, audit.get),
         "Admin/GetStatus": Method("get-status", admin_pb2.GetStatusRequest, admin.get),
