@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 
 from signerd.errors import Reason, SignerdError
-from signerd.state.rows import ChangeRow, StoredKey
+from signerd.state.rows import ChangeRow, OrderRow, StoredKey
 from signerd.state.state_key import StateKey
 
 Field = str | int | bytes
@@ -53,6 +53,11 @@ def change_mac(secret: StateKey, instance: str, row: ChangeRow) -> bytes:
     return secret.mac(encode(["signerd.state.change.1", instance, *row[:-1]]))
 
 
+def order_mac(secret: StateKey, instance: str, row: OrderRow) -> bytes:
+    """MAC of an order that is under way."""
+    return secret.mac(encode(["signerd.state.order.1", instance, *row[:-1]]))
+
+
 def check_key(secret: StateKey, instance: str, stored: StoredKey) -> None:
     """Raise STATE_TAMPERED unless the MAC of the key is right."""
     try:
@@ -80,6 +85,15 @@ def check_change(secret: StateKey, instance: str, row: ChangeRow) -> None:
     except TypeError:
         right = b""
     _check(right, row.mac, f"the answer to request {row.request_id!r}")
+
+
+def check_order(secret: StateKey, instance: str, row: OrderRow) -> None:
+    """Raise STATE_TAMPERED unless the MAC of the order is right."""
+    try:
+        right = order_mac(secret, instance, row)
+    except TypeError:
+        right = b""
+    _check(right, row.mac, f"the order {row.tag!r}")
 
 
 def tampered(problem: str) -> SignerdError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -59,6 +60,27 @@ class ChangeRow(NamedTuple):
     mac: bytes
 
 
+class OrderRow(NamedTuple):
+    """A row of `orders`, columns in the table's order."""
+
+    tag: str
+    key_name: str
+    version: int
+    algorithm: str
+    purpose: str
+    provider: str
+    labels: str
+    created: int
+    request_id: str
+    caller: str
+    request_hash: bytes
+    kind: str
+    worker: str
+    life: str
+    touched: int
+    mac: bytes
+
+
 def to_microseconds(time: datetime) -> int:
     """Microseconds since 1970-01-01 UTC of an aware time."""
     return (time - EPOCH) // timedelta(microseconds=1)
@@ -69,6 +91,11 @@ def from_microseconds(value: int) -> datetime:
     return EPOCH + timedelta(microseconds=value)
 
 
+def to_json(labels: Mapping[str, str]) -> str:
+    """Labels as they stand in a column: the same labels are the same text."""
+    return json.dumps(dict(labels), sort_keys=True, separators=(",", ":"))
+
+
 def to_stored(key: Key, revision: int) -> StoredKey:
     """Rows of a key, its MAC still empty."""
     row = KeyRow(
@@ -76,7 +103,7 @@ def to_stored(key: Key, revision: int) -> StoredKey:
         key.algorithm.name,
         key.purpose.value,
         key.provider,
-        json.dumps(dict(key.labels), sort_keys=True, separators=(",", ":")),
+        to_json(key.labels),
         key.primary,
         to_microseconds(key.created),
         key.created_by,

@@ -87,6 +87,28 @@ CHANGES = Table(
     PrimaryKeyConstraint("request_id", "caller", name="pk_changes"),
 )
 
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("tag", Text, nullable=False),
+    Column("key_name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("life", Text, nullable=False),
+    Column("touched", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tag", name="pk_orders"),
+)
+
 INSTANCE = Table(
     "instance",
     METADATA,

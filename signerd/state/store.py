@@ -24,6 +24,7 @@ from signerd.state.contents import (
     used_uri,
 )
 from signerd.state.database import Database
+from signerd.state.orders import remove_order
 from signerd.state.rows import VersionRow, to_key, to_stored
 from signerd.state.snapshot import EMPTY, Snapshot, authenticate
 from signerd.state.state_key import StateKey
@@ -82,15 +83,21 @@ class Store:
             return None
         return await self._database.read(lambda connection: self._find(connection, change))
 
-    async def commit_key(self, key: Key, change: ChangeRequest, response: Response) -> Answer:
+    async def commit_key(
+        self, key: Key, change: ChangeRequest, response: Response, order: str = ""
+    ) -> Answer:
         """Add a key with its versions. `response` makes the answer from the new revision, inside the transaction.
 
-        The same request made before gives that answer instead, `repeated`. Raises KEY_EXISTS, REQUEST_ID_REUSED,
-        STATE_TAMPERED and STATE_UNAVAILABLE; after the latter the key may exist: ask again with the same request id.
+        The same request made before gives that answer instead, `repeated`. `order` is the tag under which its material
+        was ordered: that order ends as the key begins, and stays in any other case. Raises KEY_EXISTS,
+        REQUEST_ID_REUSED, STATE_TAMPERED and STATE_UNAVAILABLE; after the latter the key may exist: ask again with the
+        same request id.
         """
 
         def add(connection: Connection, head: Head) -> bytes:
             stored = to_stored(key, head.revision + 1)
+            if order and not remove_order(connection, order):
+                raise _settled(key.name)
             _check_name(connection, key.name)
             _check_material(connection, key.name, stored.versions)
             add_key(connection, self._secret, head, stored)
@@ -150,6 +157,13 @@ class Store:
             raise tampered(
                 f"the state database is at revision {head.revision}, but {floor} was seen: it was put back"
             )
+
+
+def _settled(name: str) -> SignerdError:
+    message = (
+        f"making {name!r} took so long that its order was settled meanwhile; see if it is there, or try again"
+    )
+    return SignerdError(Reason.STATE_UNAVAILABLE, message)
 
 
 def _check_name(connection: Connection, name: str) -> None:

@@ -13,7 +13,7 @@ from signerd.state.location import SqliteLocation
 from signerd.state.migration import ensure_schema
 from tests.unit.state.samples import Intruder, SqliteIntruder
 
-pytest.register_assert_rewrite("tests.unit.state.contract")
+pytest.register_assert_rewrite("tests.unit.state.contract", "tests.unit.state.journal_contract")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from signerd.core.algorithms import DEFAULT
 from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.state.changes import ChangeRequest
 from signerd.state.location import SqliteLocation
+from signerd.state.orders import PendingOrder
 from signerd.state.state_key import StateKey
 
 T = TypeVar("T")
@@ -38,6 +39,15 @@ def retired_key(name: str = "team-a/release") -> Key:
 def sample_version(name: str = "team-a/release", uri: str = "local:old", number: int = 0) -> KeyVersion:
     """A version that is to be added."""
     return KeyVersion(name, number, State.VERIFY_ONLY, uri, _public(name, 99), NOW)
+
+
+def sample_order(
+    tag: str = "t1", name: str = "team-a/release", change: ChangeRequest | None = None
+) -> PendingOrder:
+    """An order for `sample_key(name, 1)`."""
+    asked = change or sample_change()
+    labels = {"tier": "ü", "a": "b"}
+    return PendingOrder(tag, name, 1, DEFAULT, Purpose.ARTIFACT, "local", labels, NOW, asked)
 
 
 def _public(name: str, number: int) -> bytes:

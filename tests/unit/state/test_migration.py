@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import alembic.command
 import pytest
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -37,6 +38,19 @@ def test_migrations_lead_to_the_schema(location: SqliteLocation) -> None:
     with create_engine(f"sqlite:///{location.path}").connect() as connection:
         assert schema_differences(connection) == []
         assert MigrationContext.configure(connection).get_current_revision() == HEAD
+
+
+def test_an_older_database_is_upgraded(tmp_path: Path) -> None:
+    location = SqliteLocation(tmp_path / "state.db")
+    with create_engine(f"sqlite:///{location.path}").begin() as connection:
+        alembic.command.upgrade(configuration(connection), REVISIONS[0])
+        connection.exec_driver_sql("INSERT INTO instance VALUES ('kept')")
+    location.path.chmod(0o600)
+    assert sqlite_schema(location) == REVISIONS[0]
+    ensure_schema(location)
+    with create_engine(f"sqlite:///{location.path}").connect() as connection:
+        assert schema_differences(connection) == []
+        assert connection.exec_driver_sql("SELECT id FROM instance").scalar() == "kept"
 
 
 def test_the_comparison_sees_a_difference(location: SqliteLocation) -> None:
