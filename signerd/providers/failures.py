@@ -52,13 +52,13 @@ def failed(
 def cleaned(text: object, secrets: Iterable[bytes | str] = ()) -> str:
     """The text on one line, without the secrets however they are written, and not longer than what is logged."""
     shown = str(text)
-    for form in sorted({form for secret in secrets for form in _spelt(secret)}, key=len, reverse=True):
+    for form in sorted({form for secret in secrets for form in spellings(secret)}, key=len, reverse=True):
         shown = shown.replace(form, _REMOVED)
     shown = _FORMS.sub(_REMOVED, _UNSEEN.sub(" ", shown)).strip()
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
-def _spelt(secret: bytes | str) -> Iterator[str]:
+def spellings(secret: bytes | str) -> Iterator[str]:
     """The ways in which a message may hold a secret."""
     raw = secret.encode(errors="surrogateescape") if isinstance(secret, str) else secret
     if not raw:

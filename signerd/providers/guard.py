@@ -203,13 +203,16 @@ class Guarded:
         except SignerdError as error:
             if error.reason not in (Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED):
                 raise
-            self._counts[version.uri] = 0
-            self._ready.pop(version, None)
-            if isinstance(self._provider, SignsInline):
-                self._provider.forget(version.uri)
-            raise self._violated(
-                f"a signature of {version.uri} does not verify with its pinned key"
-            ) from None
+            raise self._disowned(version) from None
+        except (TypeError, ValueError):  # no bytes at all
+            raise self._disowned(version) from None
+
+    def _disowned(self, version: PinnedVersion) -> SignerdError:
+        self._counts[version.uri] = 0
+        self._ready.pop(version, None)
+        if isinstance(self._provider, SignsInline):
+            self._provider.forget(version.uri)
+        return self._violated(f"a signature of {version.uri} does not verify with its pinned key")
 
     def _violated(self, message: str) -> SignerdError:
         self._on_integrity_failure(self.name)

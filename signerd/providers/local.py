@@ -69,8 +69,10 @@ class LocalProvider:
         return Material(made.uri, spki(private_key.public_key()), made.tags)
 
     async def find(self, uri: str) -> list[Material]:
-        """The key of that file."""
-        return [Material(uri, await self._public_key(uri), parse_uri(uri).tags)]
+        """The key of that file, which must be there although an unlocked key does without it."""
+        found = parse_uri(uri)
+        await asyncio.to_thread(self._files.check_exists, found)
+        return [Material(uri, await self._public_key(uri), found.tags)]
 
     async def _public_key(self, uri: str) -> bytes:
         """Public key of the unlocked key, else from the file beside it, DER."""

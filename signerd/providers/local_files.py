@@ -88,6 +88,13 @@ class LocalFiles:
                 return block.data
         return None
 
+    def check_exists(self, found: Place) -> None:
+        """Raise KEY_MATERIAL_UNREADABLE unless the private key file is there."""
+        with suppress(OSError):
+            if self._files.exists(found.path):
+                return
+        raise self.unreadable(found.uri, "No such file or directory")
+
     def remove(self, gone: Place) -> None:
         """Remove both files; no error if they are gone."""
         try:
