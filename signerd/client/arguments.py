@@ -78,6 +78,12 @@ class ImportOptions(KeyOptions, total=False):
     password: bytes
 
 
+class AdoptOptions(KeyOptions, total=False):
+    """With `public_only` the public key alone is taken, and `name` may be a key that exists."""
+
+    public_only: bool
+
+
 class PageOptions(CallOptions, total=False):
     """`page_size` 0 is the daemon's default; `page_token` is the `next_page_token` of the page before."""
 

@@ -11,6 +11,7 @@ from typing import Self, Unpack
 from signerd.client import methods
 from signerd.client.answers import outcomes_of, stream_timeout
 from signerd.client.arguments import (
+    AdoptOptions,
     CallOptions,
     ImportOptions,
     KeyOptions,
@@ -31,7 +32,16 @@ from signerd.client.settings import Settings, settings_from
 from signerd.errors import SignerdError
 from signerd.v1.admin_pb2 import GetStatusResponse
 from signerd.v1.audit_pb2 import AuditRecord, ListRecordsResponse
-from signerd.v1.keys_pb2 import CreateKeyResponse, GetKeyResponse, ImportKeyResponse, ListKeysResponse
+from signerd.v1.keys_pb2 import (
+    AdoptKeyResponse,
+    CheckKeysResponse,
+    CreateKeyResponse,
+    DiscoverKeysResponse,
+    GetKeyResponse,
+    ImportKeyResponse,
+    ListKeysResponse,
+)
+from signerd.v1.providers_pb2 import ListProvidersResponse, Provider
 from signerd.v1.signer_pb2 import (
     PublicKeyResponse,
     SignRequest,
@@ -153,6 +163,41 @@ class Client:
         answer = self._call(methods.IMPORT_KEY, request, timeout)
         self._requests.remember(answer.revision)
         return answer
+
+    def adopt_key(
+        self, name: str, uri: str, *, timeout: float | None = None, **options: Unpack[AdoptOptions]
+    ) -> AdoptKeyResponse:
+        """Take over key material that exists at a provider, as a new key with its version history."""
+        request = self._requests.adopt_key(name, uri, **options)
+        answer = self._call(methods.ADOPT_KEY, request, timeout)
+        self._requests.remember(answer.revision)
+        return answer
+
+    def discover_keys(
+        self, provider: str = "", *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> DiscoverKeysResponse:
+        """Signing keys at a provider that no key of signerd uses."""
+        request = self._requests.discover_keys(provider, **options)
+        return self._call(methods.DISCOVER_KEYS, request, timeout)
+
+    def check_keys(
+        self, names: Iterable[str] = (), *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> CheckKeysResponse:
+        """Have keys sign something, all of them without names: a finding for each version."""
+        return self._call(methods.CHECK_KEYS, self._requests.check_keys(names, **options), timeout)
+
+    def list_providers(
+        self, *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> ListProvidersResponse:
+        """All providers, by name."""
+        return self._call(methods.LIST_PROVIDERS, self._requests.list_providers(**options), timeout)
+
+    def get_provider(
+        self, name: str, *, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> Provider:
+        """One provider with what it can do."""
+        request = self._requests.get_provider(name, **options)
+        return self._call(methods.GET_PROVIDER, request, timeout).provider
 
     def get_key(
         self, name: str, *, timeout: float | None = None, **options: Unpack[CallOptions]

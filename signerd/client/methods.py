@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, signer_pb2
+from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, providers_pb2, signer_pb2
 
 Request = TypeVar("Request", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -33,6 +33,19 @@ CREATE_KEY = Method("/signerd.v1.Keys/CreateKey", keys_pb2.CreateKeyRequest, key
 GET_KEY = Method("/signerd.v1.Keys/GetKey", keys_pb2.GetKeyRequest, keys_pb2.GetKeyResponse)
 LIST_KEYS = Method("/signerd.v1.Keys/ListKeys", keys_pb2.ListKeysRequest, keys_pb2.ListKeysResponse)
 IMPORT_KEY = Method("/signerd.v1.Keys/ImportKey", keys_pb2.ImportKeyRequest, keys_pb2.ImportKeyResponse)
+ADOPT_KEY = Method("/signerd.v1.Keys/AdoptKey", keys_pb2.AdoptKeyRequest, keys_pb2.AdoptKeyResponse)
+DISCOVER_KEYS = Method(
+    "/signerd.v1.Keys/DiscoverKeys", keys_pb2.DiscoverKeysRequest, keys_pb2.DiscoverKeysResponse
+)
+CHECK_KEYS = Method("/signerd.v1.Keys/CheckKeys", keys_pb2.CheckKeysRequest, keys_pb2.CheckKeysResponse)
+LIST_PROVIDERS = Method(
+    "/signerd.v1.Providers/ListProviders",
+    providers_pb2.ListProvidersRequest,
+    providers_pb2.ListProvidersResponse,
+)
+GET_PROVIDER = Method(
+    "/signerd.v1.Providers/GetProvider", providers_pb2.GetProviderRequest, providers_pb2.GetProviderResponse
+)
 LIST_RECORDS = Method(
     "/signerd.v1.Audit/ListRecords", audit_pb2.ListRecordsRequest, audit_pb2.ListRecordsResponse
 )

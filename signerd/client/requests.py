@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Unpack
 
 from signerd.client.arguments import (
@@ -16,7 +17,16 @@ from signerd.client.checksums import put_checksum
 from signerd.errors import Reason, SignerdError
 from signerd.v1.admin_pb2 import GetStatusRequest
 from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest
-from signerd.v1.keys_pb2 import CreateKeyRequest, GetKeyRequest, ImportKeyRequest, ListKeysRequest
+from signerd.v1.keys_pb2 import (
+    AdoptKeyRequest,
+    CheckKeysRequest,
+    CreateKeyRequest,
+    DiscoverKeysRequest,
+    GetKeyRequest,
+    ImportKeyRequest,
+    ListKeysRequest,
+)
+from signerd.v1.providers_pb2 import GetProviderRequest, ListProvidersRequest
 from signerd.v1.resources_pb2 import AuditPosition, KeyPurpose
 from signerd.v1.signer_pb2 import (
     BatchSignRequest,
@@ -134,6 +144,46 @@ class Requests:
             labels=labels,
             **_identified(call),
         )
+
+    def adopt_key(
+        self,
+        name: str,
+        uri: str,
+        *,
+        public_only: bool = False,
+        algorithm: str = "",
+        purpose: str = "",
+        provider: str = "",
+        labels: dict[str, str] | None = None,
+        **call: Unpack[CallOptions],
+    ) -> AdoptKeyRequest:
+        """As AdoptOptions says."""
+        return AdoptKeyRequest(
+            name=name,
+            uri=uri,
+            public_only=public_only,
+            algorithm=algorithm,
+            purpose=_purpose(purpose),
+            provider=provider,
+            labels=labels,
+            **_identified(call),
+        )
+
+    def discover_keys(self, provider: str, **call: Unpack[CallOptions]) -> DiscoverKeysRequest:
+        """Keys that nobody manages."""
+        return DiscoverKeysRequest(provider=provider, min_revision=self.revision, **_identified(call))
+
+    def check_keys(self, names: Iterable[str], **call: Unpack[CallOptions]) -> CheckKeysRequest:
+        """Checks of keys."""
+        return CheckKeysRequest(names=names, min_revision=self.revision, **_identified(call))
+
+    def list_providers(self, **call: Unpack[CallOptions]) -> ListProvidersRequest:
+        """All providers."""
+        return ListProvidersRequest(**_identified(call))
+
+    def get_provider(self, name: str, **call: Unpack[CallOptions]) -> GetProviderRequest:
+        """One provider."""
+        return GetProviderRequest(name=name, **_identified(call))
 
     def get_key(self, name: str, **call: Unpack[CallOptions]) -> GetKeyRequest:
         """One key."""

@@ -19,10 +19,21 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from signerd.errors import Reason
-from signerd.v1 import admin_pb2_grpc, audit_pb2_grpc, keys_pb2_grpc, signer_pb2_grpc
+from signerd.v1 import admin_pb2_grpc, audit_pb2_grpc, keys_pb2_grpc, providers_pb2_grpc, signer_pb2_grpc
 from signerd.v1.admin_pb2 import GetStatusResponse, ProviderStatus
 from signerd.v1.audit_pb2 import AuditRecord, GetRecordResponse, ListRecordsResponse
-from signerd.v1.keys_pb2 import CreateKeyResponse, GetKeyResponse, ImportKeyResponse, ListKeysResponse
+from signerd.v1.keys_pb2 import (
+    AdoptKeyResponse,
+    CheckKeysResponse,
+    CreateKeyResponse,
+    DiscoveredKey,
+    DiscoverKeysResponse,
+    GetKeyResponse,
+    ImportKeyResponse,
+    KeyFinding,
+    ListKeysResponse,
+)
+from signerd.v1.providers_pb2 import Capabilities, GetProviderResponse, ListProvidersResponse, Provider
 from signerd.v1.resources_pb2 import AuditPosition, Key, KeyVersion
 from signerd.v1.signer_pb2 import (
     BatchSignResponse,
@@ -93,6 +104,20 @@ RECORD = AuditRecord(
     position=AuditPosition(shard="w0", sequence=7), operation="sign", outcome="ok", json='{"v":1}'
 )
 
+PROVIDER = Provider(
+    name="local",
+    type="local",
+    scheme="local",
+    is_default=True,
+    healthy=True,
+    detail="1 of 1 keys unlocked",
+    capabilities=Capabilities(algorithms=["ecdsa-p256-sha256", "ed25519"], create=True),
+    settings={"verify_after_sign": "sampled"},
+)
+DISCOVERED = DiscoveredKey(
+    uri="local:old/1-a.key", algorithm="ed25519", key_id="ab" * 32, enabled=True, tags={"key": "old"}
+)
+
 
 class FakeDaemon:
     """`script[method]` holds failures (Status) or answers for the next calls; `asked[method]` what came.
@@ -139,6 +164,7 @@ class FakeDaemon:
 class Servicer(
     signer_pb2_grpc.SignerServicer,
     keys_pb2_grpc.KeysServicer,
+    providers_pb2_grpc.ProvidersServicer,
     audit_pb2_grpc.AuditServicer,
     admin_pb2_grpc.AdminServicer,
 ):
@@ -190,6 +216,26 @@ class Servicer(
     async def ListKeys(self, request: Any, context: Any) -> Any:
         return await self.daemon.answer("ListKeys", request, context, ListKeysResponse(keys=[KEY]))
 
+    async def AdoptKey(self, request: Any, context: Any) -> Any:
+        return await self.daemon.answer("AdoptKey", request, context, AdoptKeyResponse(key=KEY, revision=7))
+
+    async def DiscoverKeys(self, request: Any, context: Any) -> Any:
+        answer = DiscoverKeysResponse(provider=request.provider or "local", keys=[DISCOVERED])
+        return await self.daemon.answer("DiscoverKeys", request, context, answer)
+
+    async def CheckKeys(self, request: Any, context: Any) -> Any:
+        findings = [KeyFinding(key=name, version=1, provider="local", ok=True) for name in request.names]
+        return await self.daemon.answer("CheckKeys", request, context, CheckKeysResponse(findings=findings))
+
+    async def ListProviders(self, request: Any, context: Any) -> Any:
+        answer = ListProvidersResponse(providers=[PROVIDER])
+        return await self.daemon.answer("ListProviders", request, context, answer)
+
+    async def GetProvider(self, request: Any, context: Any) -> Any:
+        return await self.daemon.answer(
+            "GetProvider", request, context, GetProviderResponse(provider=PROVIDER)
+        )
+
     async def ListRecords(self, request: Any, context: Any) -> Any:
         return await self.daemon.answer(
             "ListRecords", request, context, ListRecordsResponse(records=[RECORD])
@@ -217,6 +263,7 @@ def running(address: str, tls: grpc.ServerCredentials | None = None) -> Iterator
         servicer = Servicer(daemon)
         signer_pb2_grpc.add_SignerServicer_to_server(servicer, server)
         keys_pb2_grpc.add_KeysServicer_to_server(servicer, server)
+        providers_pb2_grpc.add_ProvidersServicer_to_server(servicer, server)
         audit_pb2_grpc.add_AuditServicer_to_server(servicer, server)
         admin_pb2_grpc.add_AdminServicer_to_server(servicer, server)
         daemon.port = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)

@@ -184,6 +184,13 @@ async def test_other_methods_answer_as_the_blocking_ones(client: AsyncClient, da
     assert (await client.get_record("w0", 7)).json
     assert (await client.status()).serving
     assert daemon.asked["GetKey"][0].min_revision == client.revision == 6
+    assert (await client.adopt_key("old", "local:old/1-a.key", public_only=True)).key.name
+    assert (await client.discover_keys("local")).keys[0].uri == "local:old/1-a.key"
+    assert [one.key for one in (await client.check_keys(["a", "b"])).findings] == ["a", "b"]
+    assert (await client.list_providers()).providers[0].name == "local"
+    assert (await client.get_provider("local")).scheme == "local"
+    assert daemon.asked["AdoptKey"][0].public_only
+    assert daemon.asked["CheckKeys"][0].min_revision == client.revision == 7
     client.remember(9)
     await client.sign("release", message=b"x")
     assert daemon.asked["Sign"][0].min_revision == 9

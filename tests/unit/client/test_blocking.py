@@ -129,6 +129,35 @@ def test_changes_are_remembered_and_asked_for(client: Client, daemon: FakeDaemon
     assert (made.purpose, made.labels["a"], len(made.request_id)) == (2, "b", 32)
 
 
+def test_key_material_at_providers(client: Client, daemon: FakeDaemon) -> None:
+    uri = "local:old/1-a.key"
+    client.adopt_key("old", uri, provider="local", algorithm="ed25519", labels={"a": "b"})
+    [adopted] = daemon.asked["AdoptKey"]
+    assert (adopted.name, adopted.uri, adopted.provider, adopted.algorithm) == (
+        "old",
+        uri,
+        "local",
+        "ed25519",
+    )
+    assert (adopted.public_only, adopted.labels["a"], len(adopted.request_id)) == (False, "b", 32)
+    found = client.discover_keys()
+    assert (found.provider, found.keys[0].uri) == ("local", uri)
+    assert daemon.asked["DiscoverKeys"][0].min_revision == 7
+    assert [one.ok for one in client.check_keys(["old"]).findings] == [True]
+    assert not client.check_keys().findings
+    assert [list(one.names) for one in daemon.asked["CheckKeys"]] == [["old"], []]
+
+
+def test_providers(client: Client, daemon: FakeDaemon) -> None:
+    assert client.list_providers().providers[0].is_default
+    shown = client.get_provider("local", request_id="mine")
+    assert list(shown.capabilities.algorithms) == ["ecdsa-p256-sha256", "ed25519"]
+    assert (daemon.asked["GetProvider"][0].name, daemon.asked["GetProvider"][0].request_id) == (
+        "local",
+        "mine",
+    )
+
+
 def test_what_another_client_saw_can_be_asked_for(client: Client, daemon: FakeDaemon) -> None:
     assert client.revision == 0
     client.remember(7)
