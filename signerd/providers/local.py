@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from signerd.core.algorithms import TABLE, Algorithm
-from signerd.core.inputs import Message, SigningInput, prepare
-from signerd.core.private_keys import PrivateKey, from_pkcs8, generate
+from signerd.core.inputs import SigningInput
 from signerd.core.public_keys import spki
-from signerd.core.signatures import Sign, signer, verifier
+from signerd.core.signatures import Sign
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
 from signerd.providers.local_files import LocalFiles
 from signerd.providers.local_uris import Place, parse_uri, place
+from signerd.providers.tested_signers import ordered_key, tested_signer
 from signerd.providers.unlocked_keys import UnlockedKeys, run_alone
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")
-_SELF_TEST = Message(b"signerd: self test of an unlocked key")
 _SHOWN_FAILURES = 5
 _TRIED_FILES = 4
 _REFUSED = "no key is made, for the password does not open the keys that are there"
@@ -62,7 +61,7 @@ class LocalProvider:
         """
         made = place(order.key, order.version, order.tag)
         await self._check_password()
-        private_key = await self._in_pool(_private_key, order)
+        private_key = await self._in_pool(ordered_key, order)
         await run_alone(self._files.write, made, private_key)
         self._keys.keep(made.uri, private_key)
         self._known.add(made.uri)
@@ -140,7 +139,7 @@ class LocalProvider:
         private_key = await self._keys.get(uri)
         self._known.add(uri)
         try:
-            sign = await self._in_pool(partial(_tested_signer, private_key), algorithm)
+            sign = await self._in_pool(partial(tested_signer, private_key), algorithm)
         except SignerdError as error:
             unusable = self._files.unreadable(uri, error.message)
             self._keys.reject(uri, unusable)
@@ -156,20 +155,6 @@ class LocalProvider:
 def _spread(places: list[Place]) -> list[Place]:
     """A few from all over the directory, since damage comes in runs; always the same, so that logs stay short."""
     return places[:: -(-len(places) // _TRIED_FILES) or 1]
-
-
-def _private_key(order: Order) -> PrivateKey:
-    if order.private_key is None:
-        return generate(order.algorithm)
-    return from_pkcs8(order.private_key, order.algorithm)[0]
-
-
-def _tested_signer(private_key: PrivateKey, algorithm: Algorithm) -> Sign:
-    """Build a signer that has shown that it works."""
-    sign = signer(private_key, algorithm)
-    test = prepare(algorithm, _SELF_TEST)
-    verifier(private_key.public_key(), algorithm)(test, sign(test))
-    return sign
 
 
 def build(setup: Setup) -> LocalProvider:
