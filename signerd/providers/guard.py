@@ -75,6 +75,8 @@ class Guarded:
         self.capabilities = provider.capabilities
         self._provider = provider
         self._limits = limits or Limits()
+        # So long after it was ordered, material may still turn up there.
+        self.create_seconds = 0.0 if provider.in_process else self._limits.create
         self._slots = asyncio.Semaphore(self._limits.concurrent)
         self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
         self._counts: dict[str, int] = {}
