@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from signerd.config_values import Duration, FilePath, Section, problem
+from signerd.config_values import Address, Duration, FilePath, Section, problem
 
 Variable = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")]
 Credential = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+MountPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s@/]+(/\S*)?$")]
 
 
@@ -124,56 +127,94 @@ class AwsKmsProvider(ProviderSection):
 class GcpKmsProvider(ProviderSection):
     """Keys in Cloud KMS, made in one key ring. Credentials are the application default ones.
 
-    `endpoint` and `insecure_plaintext` are for tests.
+    `destroy_delay` is set for the keys that are made here: a destroyed version can be restored that long.
+    `insecure_plaintext` is for tests: no TLS and no credentials, at an `endpoint` of one's own.
     """
 
     type: Literal["gcp-kms"]
-    key_ring: Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+$")]
+    key_ring: Annotated[
+        str,
+        Field(
+            pattern=r"^projects/[a-z0-9.:_-]+/locations/[a-z0-9-]+/keyRings/[A-Za-z0-9_-]{1,63}$",
+            max_length=320,
+        ),
+    ]
     protection: Literal["software", "hsm"] = "software"
-    endpoint: str | None = None
+    destroy_delay: Annotated[Duration, Field(ge=86_400, le=10_368_000)] = 2_592_000.0
+    endpoint: Address | None = None
     insecure_plaintext: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.insecure_plaintext and self.endpoint is None:
+            raise problem("endpoint", "is missing; insecure_plaintext is for an endpoint of one's own")
+        return self
 
 
 class VaultProvider(ProviderSection):
     """Keys in the transit engine of Vault or OpenBao.
 
-    One way to log in: `token`, or a `method` with what it needs. `mount` is transit's, `auth_mount` the method's.
+    One `method` of logging in with what it needs. `mount` is transit's, `auth_mount` the method's. `jwt_file` is what
+    Kubernetes and JWT log-ins send, read at each; `insecure_plaintext` allows http to other hosts.
     """
 
     type: Literal["vault-transit"]
     address: Url
-    mount: str = "transit"
-    namespace: str | None = None
+    insecure_plaintext: bool = False
+    mount: MountPath = "transit"
+    namespace: Annotated[str, Field(pattern=r"^[\w./-]+$")] | None = None
     ca: FilePath | None = None
     cert: FilePath | None = None
     key: FilePath | None = None
-    token: Secret | None = None
     method: Literal["token", "approle", "kubernetes", "jwt"] = "token"
-    auth_mount: str | None = None
+    auth_mount: MountPath | None = None
+    token: Secret | None = None
     role: str | None = None
     role_id: Secret | None = None
     secret_id: Secret | None = None
-    jwt: Secret | None = None
+    jwt_file: FilePath = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        needs = {
-            "token": ("token",),
-            "approle": ("role_id", "secret_id"),
-            "kubernetes": ("role",),
-            "jwt": ("role", "jwt"),
-        }
-        for field in needs[self.method]:
-            if getattr(self, field) is None:
+        needed = _VAULT_METHODS[self.method]
+        for field in ("token", "role", "role_id", "secret_id"):
+            given = getattr(self, field) is not None
+            if field in needed and not given:
                 raise problem(field, f"is missing; method {self.method} needs it")
+            if given and field not in needed:
+                raise problem(field, f"is not used by method {self.method}")
+        if (self.cert is None) != (self.key is None):
+            raise problem("cert", "goes with key; give both or neither")
+        if not (self.insecure_plaintext or _is_safe(self.address)):
+            raise problem("address", "sends tokens in the clear; use https, or set insecure_plaintext: true")
         return self
 
 
+_VAULT_METHODS = {
+    "token": ("token",),
+    "approle": ("role_id", "secret_id"),
+    "kubernetes": ("role",),
+    "jwt": ("role",),
+}
+
+
+def _is_safe(address: str) -> bool:
+    """Whether what is sent there stays secret: TLS, or this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
 class Pkcs11Provider(ProviderSection):
-    """Keys on a PKCS#11 token, which is named by its label or its serial number."""
+    """Keys on a PKCS#11 token, which is named by its label or its serial number.
+
+    `environment` is what the module finds there besides paths and locale; no secrets.
+    """
 
     type: Literal["pkcs11"]
     module: FilePath
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = Field(
+        default_factory=dict
+    )
     token: str | None = None
     serial: str | None = None
     pin: Secret
