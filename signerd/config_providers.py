@@ -95,12 +95,12 @@ class MemoryProvider(Section):
 
 
 class K8sSecretProvider(ProviderSection):
-    """Keys in Kubernetes Secrets. Without `kubeconfig` the pod's own service account is used."""
+    """Keys in Kubernetes Secrets of one namespace. Without `kubeconfig` the pod's own service account is used."""
 
     in_process: ClassVar[bool] = True
 
     type: Literal["k8s-secret"]
-    namespace: str
+    namespace: Name
     kubeconfig: FilePath | None = None
     context: str | None = None
     verify_after_sign: Literal["sampled", "always"] = "sampled"
