@@ -17,6 +17,9 @@ from typing import Self
 
 import grpc
 
+from signerd.config_providers import GcpKmsProvider
+from signerd.providers.base import Setup
+
 RING = "projects/signerd-test/locations/global/keyRings/signerd"
 _ROOT = Path(__file__).parents[3]
 _CONTROL = "/signerd.tests.Behaviour/Set"
@@ -87,3 +90,9 @@ class GcpServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+
+def setup(endpoint: str, **settings: object) -> Setup:
+    """What a provider for such a server is built from."""
+    given = {"type": "gcp-kms", "key_ring": RING, "endpoint": endpoint, "insecure_plaintext": True}
+    return Setup("gcp", GcpKmsProvider.model_validate({**given, **settings}))

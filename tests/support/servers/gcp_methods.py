@@ -141,10 +141,10 @@ class Methods:
 
 
 def _signed(request: Any) -> tuple[str, bytes, Any]:
-    """Member and value of what is to be signed, and its checksum or None."""
-    if request.HasField("digest") == bool(request.data):
-        raise invalid("Exactly one of digest and data must be set.")
-    if request.data:
+    """Member and value of what is to be signed, and its checksum or None; without a digest it is data, maybe empty."""
+    if request.HasField("digest") and (request.data or request.HasField("data_crc32c")):
+        raise invalid("Only one of digest and data may be set.")
+    if not request.HasField("digest"):
         return "data", request.data, request.data_crc32c if request.HasField("data_crc32c") else None
     member = request.digest.WhichOneof("digest") or ""
     checksum = request.digest_crc32c if request.HasField("digest_crc32c") else None
