@@ -1,4 +1,4 @@
-"""The guard around every provider: name, time and concurrency limits, errors, and the check of what comes back."""
+"""The guard around every provider: its name, its calls, and the check of what comes back."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from signerd.core.public_keys import load_public_key, spki
 from signerd.core.signatures import Sign, Verify, verifier
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Closes, Health, Material, Order, Provider, SignsInline
+from signerd.providers.breaker import Breaker
+from signerd.providers.calls import Calls, Limits, Meter, NoMeter, delivered, foreign
 
 SAMPLE_MASK = 255
 """Sampled verification checks the first signature of a version and then every 256th."""
@@ -31,15 +33,6 @@ class VerifyAfterSign(Enum):
 
     ALWAYS = "always"
     SAMPLED = "sampled"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits for providers outside this process: seconds for a call and for making a key, calls under way."""
-
-    call: float = 5.0
-    create: float = 60.0
-    concurrent: int = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,21 +60,23 @@ class Guarded:
         *,
         verify_after_sign: VerifyAfterSign = VerifyAfterSign.SAMPLED,
         limits: Limits | None = None,
-        on_integrity_failure: Callable[[str], None] = lambda name: None,
+        meter: Meter | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self.name = name
         self.type = type_name
         self.in_process = provider.in_process
         self.capabilities = provider.capabilities
         self._provider = provider
-        self._limits = limits or Limits()
+        self._meter = meter or NoMeter()
+        self._calls: Calls | None = None
+        if limits or not self.in_process:
+            self._calls = Calls(name, limits or Limits(), self._meter, breaker or Breaker())
         # So long after it was ordered, material may still turn up there.
-        self.create_seconds = 0.0 if provider.in_process else self._limits.create
-        self._slots = asyncio.Semaphore(self._limits.concurrent)
+        self.create_seconds = 0.0 if provider.in_process else (limits or Limits()).create
         self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
         self._counts: dict[str, int] = {}
         self._ready: dict[PinnedVersion, Sign] = {}
-        self._on_integrity_failure = on_integrity_failure
 
     def signer(self, version: PinnedVersion) -> Sign | None:
         """What signs at once, with the same guarantees as `sign`; None where that takes waiting."""
@@ -99,7 +94,7 @@ class Guarded:
             except SignerdError:
                 raise
             except Exception as error:  # noqa: BLE001 - a library's exception may be anything
-                raise self._unavailable(error) from None
+                raise foreign(self.name, error) from None
             self._sample(version, given, signature)
             return signature
 
@@ -113,23 +108,15 @@ class Guarded:
 
     async def sign(self, version: PinnedVersion, given: SigningInput) -> bytes:
         """Sign a prepared input; what comes back verifies with the pinned key, or PROVIDER_INTEGRITY is raised."""
-        uri = version.uri
-        if not self.in_process:
-            call = partial(self._provider.sign, uri, version.algorithm, given)
-            signature = await self._call(call, self._limits.call)
-        else:
-            try:
-                signature = await self._provider.sign(uri, version.algorithm, given)
-            except SignerdError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a vendor's exception may be anything
-                raise self._unavailable(error) from None
+        call = partial(self._provider.sign, version.uri, version.algorithm, given)
+        # A key in this process signs whatever has become of where it came from.
+        signature = await (delivered(self.name, call) if self.in_process else self._call("sign", call))
         self._sample(version, given, signature)
         return signature
 
     async def create(self, order: Order) -> Material:
         """Make or take in key material; it fits the order and has made a signature that verifies, or is destroyed."""
-        material = await self._call(partial(self._provider.create, order), self._limits.create)
+        material = await self._call("create", partial(self._provider.create, order))
         try:
             await self._prove(material, order)
         except BaseException:
@@ -157,16 +144,18 @@ class Guarded:
 
     async def find(self, uri: str) -> list[Material]:
         """The material of a URI as the provider tells it now, oldest version first."""
-        return await self._call(partial(self._provider.find, uri), self._limits.call)
+        return await self._call("find", partial(self._provider.find, uri))
 
-    async def compare_public_key(self, uri: str, pinned: bytes) -> None:
-        """Raise PROVIDER_INTEGRITY unless the provider still has the pinned public key, DER."""
-        if [one.public_key for one in await self.find(uri)] != [pinned]:
+    async def compare_public_key(self, uri: str, pinned: bytes) -> Material:
+        """The material of a version's URI; raises PROVIDER_INTEGRITY unless it still has the pinned public key, DER."""
+        found = await self.find(uri)
+        if [one.public_key for one in found] != [pinned]:
             raise self._violated(f"the public key of {uri} is not the pinned one")
+        return found[0]
 
     async def held(self) -> list[Material]:
         """All signing keys at this provider, whoever made them."""
-        return await self._call(self._provider.held, self._limits.create)
+        return await self._call("held", self._provider.held)
 
     async def close(self) -> None:
         """Give back what the provider holds open."""
@@ -175,29 +164,20 @@ class Guarded:
 
     async def change(self, uri: str, change: Change) -> None:
         """Disable, enable or destroy material."""
-        await self._call(partial(self._provider.change, uri, change), self._limits.call)
+        await self._call("change", partial(self._provider.change, uri, change))
         if change is Change.DESTROY:
             self._counts.pop(uri, None)
             self._ready = {version: sign for version, sign in self._ready.items() if version.uri != uri}
 
     def health(self) -> Health:
         """State of the provider, from memory."""
-        return self._provider.health()
+        told = self._provider.health()
+        if self._calls is None or not self._calls.fault:
+            return told
+        return Health(healthy=False, detail="; ".join(filter(None, (self._calls.fault, told.detail))))
 
-    async def _call(self, call: Callable[[], Awaitable[_T]], seconds: float) -> _T:
-        try:
-            if self.in_process:
-                return await call()
-            async with self._slots, asyncio.timeout(seconds):
-                return await call()
-        except SignerdError:
-            raise
-        except TimeoutError:
-            raise SignerdError(
-                Reason.PROVIDER_TIMEOUT, f"provider {self.name!r} did not answer within {seconds:g} s"
-            ) from None
-        except Exception as error:  # noqa: BLE001 - a vendor's exception may be anything
-            raise self._unavailable(error) from None
+    async def _call(self, operation: str, call: Callable[[], Awaitable[_T]]) -> _T:
+        return await (self._calls.run(operation, call) if self._calls else delivered(self.name, call))
 
     def _check(self, version: PinnedVersion, given: SigningInput, signature: bytes) -> None:
         try:
@@ -217,17 +197,10 @@ class Guarded:
         return self._violated(f"a signature of {version.uri} does not verify with its pinned key")
 
     def _violated(self, message: str) -> SignerdError:
-        self._on_integrity_failure(self.name)
+        self._meter.integrity_failure(self.name)
         _log.error("provider %s: %s", self.name, message)
         return SignerdError(
             Reason.PROVIDER_INTEGRITY, f"provider {self.name!r}: {message}; nothing was released"
-        )
-
-    def _unavailable(self, error: Exception) -> SignerdError:
-        """The text of a foreign exception may hold secrets: only its class is told."""
-        _log.error("provider %s raised %s", self.name, type(error).__name__)
-        return SignerdError(
-            Reason.PROVIDER_UNAVAILABLE, f"provider {self.name!r} failed: {type(error).__name__}"
         )
 
 
