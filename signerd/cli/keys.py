@@ -7,29 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from signerd.cli.checks import check
 from signerd.cli.connection import connect
+from signerd.cli.key_options import labels_of, new_key_options
+from signerd.cli.key_tables import key_row, show_key
+from signerd.cli.material import adopt, discover
 from signerd.cli.names import plain_name
 from signerd.cli.options import output_option
-from signerd.cli.output import (
-    document_of,
-    enum_text,
-    shows_table,
-    time_text,
-    write_document,
-    write_facts,
-    write_message,
-    write_table,
-)
+from signerd.cli.output import document_of, shows_table, write_document, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from signerd.v1.resources_pb2 import Key
 
 
 @click.group()
 def keys() -> None:
-    """Make, import and show keys.
+    """Make, import, adopt, show and check keys.
 
     \b
     Examples:
@@ -37,31 +30,9 @@ def keys() -> None:
       signerctl keys list
       signerctl keys show team-a/release -o json
       signerctl keys import cosign cosign.key
+      signerctl keys adopt release --uri vault-transit://transit/release
+      signerctl keys check
     """
-
-
-def new_key_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Options of a key to make."""
-    for option in (
-        click.option(
-            "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label; may be repeated."
-        ),
-        click.option(
-            "--purpose",
-            type=click.Choice(["artifact", "jwt", "bundle", "log"]),
-            default="artifact",
-            show_default=True,
-            help="What the key is for; callers can't sign with bundle and log keys.",
-        ),
-        click.option(
-            "--provider", default="", metavar="P", help="Configured provider; else the default one."
-        ),
-        click.option(
-            "--algorithm", "-a", default="", metavar="A", help="Algorithm; ecdsa-p256-sha256 by default."
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 @keys.command()
@@ -139,7 +110,7 @@ def list_(ctx: click.Context) -> None:
             if not token:
                 break
     if shows_table(ctx):
-        write_table(("NAME", "ALGORITHM", "PURPOSE", "PROVIDER", "PRIMARY", "VERSIONS"), map(_row, found))
+        write_table(("NAME", "ALGORITHM", "PURPOSE", "PROVIDER", "PRIMARY", "VERSIONS"), map(key_row, found))
     else:
         write_document(ctx, {"keys": [document_of(key) for key in found]})
 
@@ -161,59 +132,5 @@ def show(ctx: click.Context, name: str) -> None:
     show_key(ctx, answer.key)
 
 
-def show_key(ctx: click.Context, key: Key) -> None:
-    """Write one key."""
-    if not shows_table(ctx):
-        write_message(ctx, key)
-        return
-    write_facts(_facts(key))
-    click.echo()
-    write_table(
-        ("VERSION", "STATE", "CREATED", "KEY ID"),
-        (
-            (str(one.version), state_text(one.state), time_text(one.create_time), one.key_id)
-            for one in key.versions
-        ),
-    )
-
-
-def _facts(key: Key) -> list[tuple[str, str]]:
-    return [
-        ("name", key.name),
-        ("algorithm", key.algorithm),
-        ("purpose", purpose_text(key.purpose)),
-        ("provider", key.provider),
-        ("primary", str(key.primary_version)),
-        ("created", " by ".join(filter(None, (time_text(key.create_time), key.created_by)))),
-        *((f"label {name}", value) for name, value in sorted(key.labels.items())),
-    ]
-
-
-def _row(key: Key) -> tuple[str, ...]:
-    purpose, count = purpose_text(key.purpose), str(len(key.versions))
-    return key.name, key.algorithm, purpose, key.provider, str(key.primary_version), count
-
-
-def purpose_text(value: int) -> str:
-    """A KeyPurpose as people write it."""
-    from signerd.v1.resources_pb2 import KeyPurpose
-
-    return enum_text(KeyPurpose.Name(value), "KEY_PURPOSE_")
-
-
-def state_text(value: int) -> str:
-    """A KeyVersionState as people write it."""
-    from signerd.v1.resources_pb2 import KeyVersionState
-
-    return enum_text(KeyVersionState.Name(value), "KEY_VERSION_STATE_")
-
-
-def labels_of(given: tuple[str, ...]) -> dict[str, str]:
-    """`NAME=VALUE` as a mapping."""
-    labels = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--label")
-        labels[name] = value
-    return labels
+for command in (adopt, discover, check):
+    keys.add_command(command)

@@ -15,6 +15,7 @@ COMMANDS = {
     "sign": "signerd.cli.sign:sign",
     "verify": "signerd.cli.verify:verify",
     "public-key": "signerd.cli.public_key:public_key",
+    "providers": "signerd.cli.providers:providers",
     "audit": "signerd.cli.audit:audit",
     "completion": "signerd.cli.completion:completion",
     "version": "signerd.cli.version:version",

@@ -34,7 +34,8 @@ print(json.dumps(sorted(sys.modules)))
 LINES: list[list[str]] = [
     [],
     *([name] for name in COMMANDS),
-    *(["keys", name] for name in ("create", "list", "show", "import")),
+    *(["keys", name] for name in ("create", "list", "show", "import", "adopt", "discover", "check")),
+    *(["providers", name] for name in ("list", "show")),
     *(["audit", name] for name in ("list", "show")),
 ]
 
