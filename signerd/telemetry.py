@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from signerd.tallies import Distribution, Distributions, Tally
@@ -41,6 +41,52 @@ class Ended(Protocol):
     reason: str
 
 
+class ProviderMeter:
+    """What becomes of the calls to providers outside this process."""
+
+    def __init__(self) -> None:
+        self._calls = Tally()
+        self._integrity_failures = Tally()
+        self._seconds = Distributions(_SECONDS)
+        self._open: dict[str, bool] = {}
+
+    def call(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
+        """A call ended: `ok`, or the name of a reason."""
+        self._calls[provider, operation, outcome] += 1
+        if operation == "sign":
+            self._seconds[provider].observe(seconds)
+
+    def breaker(self, provider: str, is_open: bool) -> None:
+        """The provider stopped to answer, or answers again."""
+        self._open[provider] = is_open
+
+    def integrity_failure(self, provider: str) -> None:
+        """The provider answered with what its pinned key does not bear out."""
+        self._integrity_failures[provider,] += 1
+
+    def families(self) -> Iterator[Metric]:
+        """The figures as they stand."""
+        yield self._calls.family(
+            "signerd_provider_calls_total", "Calls to a provider.", ("provider", "operation", "outcome")
+        )
+        yield self._seconds.family(
+            "signerd_provider_sign_seconds", "Time a provider took to sign.", "provider"
+        )
+        yield self._integrity_failures.family(
+            "signerd_integrity_failures_total",
+            "Answers of a provider that its pinned key does not bear out.",
+            ("provider",),
+        )
+        breakers = GaugeMetricFamily(
+            "signerd_provider_breaker_open",
+            "1 while the provider does not answer and gets one call now and then.",
+            labels=["provider"],
+        )
+        for provider, open_ in self._open.items():
+            breakers.add_metric([provider], float(open_))
+        yield breakers
+
+
 class Telemetry(Collector):
     """All metrics. Label values come from fixed sets or the configuration, never from a request."""
 
@@ -49,7 +95,7 @@ class Telemetry(Collector):
         self._ended = Tally()
         self._audit_group_records = Distribution(_RECORDS)
         self.transport_rejected = Tally()
-        self.integrity_failures = Tally()
+        self.providers = ProviderMeter()
         self.request_seconds = Distributions(_SECONDS)
         ProcessCollector(registry=own)
         own.register(self)
@@ -78,11 +124,7 @@ class Telemetry(Collector):
         yield self.transport_rejected.family(
             "signerd_transport_rejected_total", "Requests that the transport refused.", ("cause",)
         )
-        yield self.integrity_failures.family(
-            "signerd_integrity_failures_total",
-            "Answers of a provider that its pinned key does not bear out.",
-            ("provider",),
-        )
+        yield from self.providers.families()
         yield self.request_seconds.family("signerd_request_seconds", "Time to the answer.", "operation")
         groups = HistogramMetricFamily("signerd_audit_group_records", "Audit records per sync.")
         self._audit_group_records.add_to(groups)

@@ -73,7 +73,7 @@ class Guarded:
         if limits or not self.in_process:
             self._calls = Calls(name, limits or Limits(), self._meter, breaker or Breaker())
         # So long after it was ordered, material may still turn up there.
-        self.create_seconds = 0.0 if provider.in_process else (limits or Limits()).create
+        self.create_seconds = (limits or Limits()).create if self._calls else 0.0
         self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
         self._counts: dict[str, int] = {}
         self._ready: dict[PinnedVersion, Sign] = {}

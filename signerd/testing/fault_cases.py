@@ -11,7 +11,8 @@ from signerd.core.private_keys import generate
 from signerd.core.public_keys import spki
 from signerd.errors import Reason
 from signerd.providers.base import Change, Material
-from signerd.providers.guard import Guarded, Limits
+from signerd.providers.calls import Limits
+from signerd.providers.guard import Guarded
 from signerd.testing.faults import (
     WRONG_ANSWERS,
     FaultyProvider,

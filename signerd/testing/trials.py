@@ -18,7 +18,8 @@ from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import PrivateKey, generate, to_pkcs8
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Closes, Material, Order, Provider
-from signerd.providers.guard import Guarded, Limits, PinnedVersion, pinned_version
+from signerd.providers.calls import Limits
+from signerd.providers.guard import Guarded, PinnedVersion, pinned_version
 from signerd.testing.subjects import Reach, Subject
 
 INSTANCE = "conformance"

@@ -56,7 +56,9 @@ def test_what_is_counted_is_shown() -> None:
 def test_all_metrics_of_the_documentation_are_there() -> None:
     telemetry = Telemetry()
     telemetry.transport_rejected["size",] += 1
-    telemetry.integrity_failures["p",] += 1
+    telemetry.providers.integrity_failure("p")
+    telemetry.providers.call("p", "sign", "ok", 0.01)
+    telemetry.providers.breaker("p", True)
     telemetry.provider_healthy["p"].set(0)
     shown = telemetry.exposition().decode()
     for name in (
@@ -64,12 +66,38 @@ def test_all_metrics_of_the_documentation_are_there() -> None:
         "transport_rejected_total",
         "integrity_failures_total",
         "requests_total",
+        "provider_calls_total",
     ):
         assert f"# TYPE signerd_{name} counter" in shown
-    for name in ("in_flight", "audit_sequence", "audit_healthy", "provider_healthy", "snapshot_revision"):
+    for name in (
+        "in_flight",
+        "audit_sequence",
+        "audit_healthy",
+        "provider_healthy",
+        "provider_breaker_open",
+        "snapshot_revision",
+    ):
         assert f"# TYPE signerd_{name} gauge" in shown
-    for name in ("request_seconds", "audit_group_records"):
+    for name in ("request_seconds", "audit_group_records", "provider_sign_seconds"):
         assert f"# TYPE signerd_{name} histogram" in shown
+
+
+def test_calls_to_providers_are_counted_and_signatures_timed() -> None:
+    telemetry = Telemetry()
+    telemetry.providers.call("kms", "sign", "ok", 0.003)
+    telemetry.providers.call("kms", "sign", "PROVIDER_TIMEOUT", 5.0)
+    telemetry.providers.call("kms", "create", "ok", 40.0)
+    telemetry.providers.integrity_failure("kms")
+    telemetry.providers.breaker("kms", True)
+    shown = values(telemetry.exposition())
+    assert shown["signerd_provider_calls_total{operation=sign,outcome=ok,provider=kms}"] == 1
+    assert shown["signerd_provider_calls_total{operation=sign,outcome=PROVIDER_TIMEOUT,provider=kms}"] == 1
+    assert shown["signerd_provider_sign_seconds_count{provider=kms}"] == 2
+    assert shown["signerd_provider_sign_seconds_sum{provider=kms}"] == pytest.approx(5.003)
+    assert shown["signerd_integrity_failures_total{provider=kms}"] == 1
+    assert shown["signerd_provider_breaker_open{provider=kms}"] == 1
+    telemetry.providers.breaker("kms", False)
+    assert values(telemetry.exposition())["signerd_provider_breaker_open{provider=kms}"] == 0
 
 
 def test_children_are_kept() -> None:

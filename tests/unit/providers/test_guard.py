@@ -13,7 +13,8 @@ from signerd.core.public_keys import spki
 from signerd.core.signatures import Sign, signer
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Capabilities, Change, Health, Material, Order
-from signerd.providers.guard import Guarded, Limits, PinnedVersion, VerifyAfterSign, pinned_version
+from signerd.providers.calls import Limits, NoMeter
+from signerd.providers.guard import Guarded, PinnedVersion, VerifyAfterSign, pinned_version
 
 GIVEN = prepare(DEFAULT, Message(b"some bytes"))
 URI = "fake:k/1"
@@ -58,19 +59,28 @@ class FakeProvider:
         self.destroyed.append(uri)
 
 
+class Counted(NoMeter):
+    def __init__(self) -> None:
+        self.violations: list[str] = []
+
+    def integrity_failure(self, provider: str) -> None:
+        self.violations.append(provider)
+
+
 class Subject:
     def __init__(
         self, in_process: bool, mode: VerifyAfterSign = VerifyAfterSign.SAMPLED, limits: Limits | None = None
     ) -> None:
         self.provider = FakeProvider(in_process)
-        self.violations: list[str] = []
+        self.meter = Counted()
+        self.violations = self.meter.violations
         self.guarded = Guarded(
             "p",
             "fake",
             self.provider,
             verify_after_sign=mode,
             limits=limits,
-            on_integrity_failure=self.violations.append,
+            meter=self.meter,
         )
         self.version = pinned_version(URI, DEFAULT, spki(self.provider.key.public_key()))
 
@@ -281,6 +291,41 @@ async def test_a_caller_who_leaves_while_a_key_proves_itself_leaves_no_key() -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert subject.provider.destroyed == [URI]
+
+
+async def test_health_tells_of_a_provider_that_does_not_answer() -> None:
+    subject = Subject(in_process=False)
+    subject.provider.signatures = raising
+    for _ in range(5):
+        await subject.failure()
+    health = subject.guarded.health()
+    assert not health.healthy
+    assert health.detail == "it does not answer, and gets one call now and then; fine"
+
+
+async def test_keys_in_this_process_sign_whatever_has_become_of_where_they_came_from() -> None:
+    subject = Subject(in_process=True, limits=Limits(call=0.01))
+    subject.provider.find = lambda uri: asyncio.Event().wait()  # type: ignore[assignment,method-assign,return-value]
+    for _ in range(6):
+        assert (await subject.failure(subject.guarded.find(URI))).reason in (
+            Reason.PROVIDER_TIMEOUT,
+            Reason.PROVIDER_UNAVAILABLE,
+        )
+    assert not subject.guarded.health().healthy
+    subject.version.verify(GIVEN, await subject.guarded.sign(subject.version, GIVEN))
+
+
+@BOTH
+@pytest.mark.parametrize("answer", [None, "text", 7])
+async def test_what_is_no_bytes_is_no_signature(in_process: bool, answer: object) -> None:
+    subject = Subject(in_process)
+
+    async def odd(given: SigningInput) -> bytes:
+        return answer  # type: ignore[return-value]
+
+    subject.provider.signatures = odd
+    assert (await subject.failure()).reason is Reason.PROVIDER_INTEGRITY
+    assert subject.violations == ["p"]
 
 
 async def test_the_public_key_is_compared_with_the_pinned_one() -> None:
