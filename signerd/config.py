@@ -131,6 +131,12 @@ class Limits(Section):
         return self
 
 
+class Checks(Section):
+    """How often every key is checked at its provider, in seconds; 0 is never."""
+
+    interval: Annotated[Duration, Field(le=7 * 86400)] = 3600.0
+
+
 class Log(Section):
     """Level and format of the daemon's log; `auto` is console on a terminal, else JSON."""
 
@@ -150,6 +156,7 @@ class Config(Section):
     providers: Annotated[Mapping[Name, ProviderConfig], Field(min_length=1)]
     default_provider: str
     limits: Limits = Limits()
+    checks: Checks = Checks()
     log: Log = Log()
     drain: Annotated[Duration, Field(le=3600)] = 5.0
 

@@ -61,6 +61,10 @@ limits:
   concurrent: 1000            # requests under way, in each worker
   streams: 1000               # of one connection
 
+# Every key signs a canary now and then, so that what changed at its provider shows before somebody needs it.
+checks:
+  interval: 1h                # spread over the hour; 0s is never
+
 log:
   level: info                 # debug, info, warning, error
   format: auto                # console on a terminal, else json

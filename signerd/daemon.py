@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 
 from signerd import exits
-from signerd.audit.log import Listener as LogListener
-from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.log import Log
 from signerd.config import Config, Listener
-from signerd.config_providers import ProviderSection, shown_settings
 from signerd.control import serve_control
-from signerd.engine.adoption import Adopter
-from signerd.engine.auditing import AuditReader
-from signerd.engine.creation import Creator
-from signerd.engine.directory import Directory
-from signerd.engine.discovery import Discoverer
+from signerd.engine.checking import Checker
 from signerd.engine.keyring import Keyring
-from signerd.engine.providers import ProviderReader
 from signerd.engine.recorder import Recorder
-from signerd.engine.signer import Signer
+from signerd.engine.recovery import Recovery
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
-from signerd.engine.verifier import Verifier
 from signerd.instance import Wiring, Worker, on_hangup, prepared, record_life, stop
-from signerd.ownership import private_directory
-from signerd.process import notify
-from signerd.providers.base import Setup
-from signerd.providers.guard import Guarded, VerifyAfterSign
-from signerd.providers.guard import Limits as ProviderLimits
-from signerd.providers.registry import build
+from signerd.methods import Parts, build_methods, utc_now
+from signerd.process import notify, settle_memory
+from signerd.provision import build_providers, log_warnings, open_audit_log, owner
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
-from signerd.rpc.keeping import AdminMethods, AuditMethods
-from signerd.rpc.keys import KeysMethods
+from signerd.rpc.keys import ANSWERS
 from signerd.rpc.listeners import Listeners
-from signerd.rpc.material import MaterialMethods
-from signerd.rpc.providers import ProvidersMethods
-from signerd.rpc.server import Limits, Methods
-from signerd.rpc.signing import SigningMethods
+from signerd.rpc.server import Limits
 from signerd.state.database import Database, open_database
+from signerd.state.journal import Journal
 from signerd.state.snapshot import Snapshot
 from signerd.state.store import Store
 from signerd.state.watcher import Watcher
@@ -79,7 +63,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         store = Store(database, wiring.state_key)
         snapshot = await store.open()
         telemetry = Telemetry()
-        log = await _open_log(wiring, snapshot.instance, telemetry)
+        log = await open_audit_log(wiring, snapshot.instance, telemetry)
         stack.push_async_callback(log.close)
         await store.load(log.revision)
         worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log))
@@ -87,120 +71,53 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
         await record_life(worker, "start")
-        async with background(worker.tick(), worker.watcher.run()):
+        async with background(*worker.jobs()):
             yield worker
-
-
-async def _open_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
-    audit = wiring.config.audit
-    private_directory(audit.directory, "audit.directory")
-
-    def on_health(healthy: bool, detail: str) -> None:
-        if healthy:
-            logger.info("audit log can be written again")
-        else:
-            logger.error("audit log can't be written", detail=detail)
-
-    return await open_log(
-        audit.directory,
-        f"worker-{wiring.worker}",
-        instance=instance,
-        tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
-        listener=LogListener(on_health, telemetry.count),
-    )
 
 
 def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     """Wire the parts; nothing listens yet."""
     config, telemetry, log = wiring.config, opened.telemetry, opened.log
-    providers = {
-        name: guarded(Setup(name, section, wiring.secrets.get(name, {}), config.workers), telemetry)
-        for name, section in config.providers.items()
-    }
+    providers = build_providers(wiring, telemetry)
     keyring = Keyring(opened.store, providers, opened.snapshot)
-    found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
     recorder = Recorder(log, lambda: keyring.revision)
+    watcher = Watcher(opened.database, keyring.reload)
+    journal = Journal(opened.database, wiring.state_key, owner(wiring, log.shard))
+    recovery = Recovery(keyring, recorder, opened.store, journal, providers, ANSWERS, utc_now)
+    checker = Checker(keyring, recorder)
+    found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
     status = StatusReader(
         keyring=keyring,
         recorder=recorder,
         log=log,
         providers=providers,
-        warnings=lambda: (*found, *watcher_warnings(watcher)),
-        started=datetime.now(UTC),
+        warnings=lambda: (*found, *watcher_warnings(watcher), *recovery.warnings(), *checker.warnings()),
+        started=utc_now(),
         worker=wiring.worker,
         workers=wiring.workers,
     )
-    watcher = Watcher(opened.database, keyring.reload)
     gate = Gate(recorder, telemetry, config.limits.concurrent, config.limits.request)
     health = Health()
-    streams = StreamSigner(keyring, recorder, config.limits.payload)
-    listeners = Listeners(
-        build_methods(config, opened.store, recorder, status, streams),
+    parts = Parts(recovery, checker, status, StreamSigner(keyring, recorder, config.limits.payload))
+    listeners = build_listeners(wiring, gate, parts, health)
+    return Worker(wiring, config, telemetry, log, keyring, providers, gate, health, watcher, listeners, parts)
+
+
+def build_listeners(wiring: Wiring, gate: Gate, parts: Parts, health: Health) -> Listeners:
+    """What listens, and what answers there."""
+    config = wiring.config
+    return Listeners(
+        build_methods(config, parts),
         gate,
         health,
         Limits(config.limits.request, config.limits.streams, KEEPALIVE, CONNECTION_AGE),
         reuse_port=wiring.workers > 1,
-    )
-    return Worker(
-        wiring, config, telemetry, log, keyring, providers, gate, status, health, watcher, listeners, streams
-    )
-
-
-def build_methods(
-    config: Config, store: Store, recorder: Recorder, status: StatusReader, streams: StreamSigner
-) -> Methods:
-    """What answers the calls of every listener."""
-    keyring, shard, providers = status.keyring, recorder.log.shard, status.providers
-    default = config.default_provider
-    directory = Directory(keyring, recorder)
-    creator = Creator(keyring, recorder, store, providers, default, lambda: datetime.now(UTC))
-    adopter = Adopter(keyring, recorder, store, providers, lambda: datetime.now(UTC))
-    settings = {name: shown_settings(section) for name, section in config.providers.items()}
-    return Methods(
-        SigningMethods(
-            Signer(keyring, recorder, config.limits.payload),
-            streams,
-            Verifier(keyring, recorder),
-            directory,
-            shard,
-        ),
-        KeysMethods(creator, directory, shard),
-        MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), shard),
-        ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
-        AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
-        AdminMethods(status),
-    )
-
-
-def guarded(setup: Setup, telemetry: Telemetry) -> Guarded:
-    """A provider behind its guard; raises CONFIG_INVALID, PERMISSIONS_TOO_OPEN and what the provider raises."""
-    section = setup.section
-    outside = isinstance(section, ProviderSection)
-    return Guarded(
-        setup.name,
-        section.type,
-        build(section.type, setup),
-        verify_after_sign=VerifyAfterSign(getattr(section, "verify_after_sign", "always")),
-        limits=ProviderLimits(section.call, section.create, section.concurrent) if outside else None,
-        on_integrity_failure=lambda provider: telemetry.integrity_failures.update([(provider,)]),
     )
 
 
 def own_listeners(wiring: Wiring) -> list[Listener]:
     """Listeners of this worker: all share TCP ports, a Unix socket belongs to the first."""
     return [one for one in wiring.config.listeners if one.tcp is not None or wiring.worker == 0]
-
-
-def log_warnings(log: Log, snapshot: Snapshot) -> tuple[str, ...]:
-    """What an operator should know of the audit log as it was found."""
-    if log.sequence or not snapshot.revision:
-        return ()
-    warning = (
-        f"audit log {log.shard} is new, but the state is at revision {snapshot.revision}: "
-        "unless this worker is new too, its log was removed"
-    )
-    logger.warning(warning)
-    return (warning,)
 
 
 def watcher_warnings(watcher: Watcher) -> tuple[str, ...]:
@@ -301,13 +218,6 @@ async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[
         yield
     finally:
         await listener.stop()
-
-
-def settle_memory() -> None:
-    """Collect garbage rarely, and never look at what imports made: a full look costs tens of milliseconds."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 50)
 
 
 async def ended(stopping: asyncio.Event, control_fd: int | None, worker: Worker) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 
 from signerd import __version__
@@ -16,9 +16,10 @@ from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
 from signerd.config import Config
 from signerd.engine.keyring import Keyring
+from signerd.engine.schedule import CheckSchedule
 from signerd.engine.status import StatusReader
-from signerd.engine.streams import StreamSigner
 from signerd.errors import SignerdError
+from signerd.methods import Parts
 from signerd.password_sources import choose
 from signerd.passwords import FilePassword, PasswordSource
 from signerd.providers.guard import Guarded
@@ -75,11 +76,24 @@ class Worker:
     keyring: Keyring
     providers: Mapping[str, Guarded]
     gate: Gate
-    status: StatusReader
     health: Health
     watcher: Watcher
     listeners: Listeners
-    streams: StreamSigner
+    parts: Parts
+
+    @property
+    def status(self) -> StatusReader:
+        """What tells how the worker is."""
+        return self.parts.status
+
+    def jobs(self) -> list[Coroutine[None, None, None]]:
+        """What goes on in the background."""
+        found = [self.tick(), self.watcher.run(), self.parts.recovery.run()]
+        interval = self.config.checks.interval
+        # One worker checks for all.
+        if interval and self.wiring.worker == 0:
+            found.append(CheckSchedule(self.parts.checker, interval).run())
+        return found
 
     def exposition(self) -> bytes:
         """Metrics of this worker as they are now."""
@@ -88,6 +102,7 @@ class Worker:
         telemetry.audit_sequence.set(self.log.sequence)
         telemetry.audit_healthy.set(self.log.healthy)
         telemetry.snapshot_revision.set(self.keyring.revision)
+        telemetry.key_check_failures.set(len(self.parts.checker.failing))
         for name, provider in self.providers.items():
             telemetry.provider_healthy[name].set(provider.health().healthy)
         return telemetry.exposition()
@@ -150,7 +165,7 @@ def on_hangup(worker: Worker, reload: Reload) -> None:
     def hangup() -> None:
         worker.config = config = reload(worker.config)
         worker.gate.max_in_flight = config.limits.concurrent
-        worker.streams.max_payload = config.limits.payload
+        worker.parts.streams.max_payload = config.limits.payload
         worker.listeners.methods.signing.signer.max_payload = config.limits.payload
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)

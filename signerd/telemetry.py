@@ -105,6 +105,9 @@ class Telemetry(Collector):
             "signerd_audit_healthy", "1 if the audit log can be written.", registry=own
         )
         self.snapshot_revision = Gauge("signerd_snapshot_revision", "State revision in use.", registry=own)
+        self.key_check_failures = Gauge(
+            "signerd_key_check_failures", "Key versions that failed their last check.", registry=own
+        )
         self.provider_healthy = Gauges(
             Gauge("signerd_provider_healthy", "1 if the provider can be used.", ("provider",), registry=own)
         )

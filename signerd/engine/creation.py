@@ -1,4 +1,7 @@
-"""Making and importing keys: material at the provider first, then state, then the answer; repeatable by request id."""
+"""Making and importing keys, repeatable by request id: journal, material at the provider, state, answer.
+
+Whatever stops this on the way, `recovery` finds the order in the journal and settles it.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,27 @@ import structlog
 from signerd.authz.identity import Caller
 from signerd.core import private_keys
 from signerd.core.algorithms import Algorithm, algorithm_named
-from signerd.core.keys import CALLABLE, Key, KeyVersion, Purpose, State
+from signerd.core.keys import CALLABLE, Key, Purpose
 from signerd.core.names import check_ids, check_key_name
+from signerd.engine.discovery import managed_uris
 from signerd.engine.keyring import Keyring
+from signerd.engine.providers import provider_named
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import CreateCall
+from signerd.engine.tasks import Tasks
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material, Order
 from signerd.providers.guard import Guarded
 from signerd.state.changes import ChangeRequest
+from signerd.state.journal import Journal
+from signerd.state.orders import PendingOrder
 from signerd.state.store import Store
 
 LABEL_NAME = re.compile(r"[a-z0-9._/-]{1,63}\Z")
 LABEL_VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,255}\Z")
 MAX_LABELS = 64
-MOST_UNDER_WAY = 32
+DOUBTFUL = frozenset({Reason.PROVIDER_INTEGRITY, Reason.PROVIDER_UNAVAILABLE})
+"""After these even a provider in this process may hold what it was asked to make."""
 logger = structlog.get_logger(__name__)
 Encode = Callable[[Key, int], bytes]
 """Makes the door's answer from the key and the state revision that has it."""
@@ -46,34 +55,25 @@ class Created:
 
 @dataclass(slots=True)
 class Creator:
-    """Makes keys. `now` is the clock."""
+    """Makes keys. `now` is the clock; `given_up` is told when an order is left to the recovery."""
 
     keyring: Keyring
     recorder: Recorder
     store: Store
+    journal: Journal
     providers: Mapping[str, Guarded]
     default_provider: str
     now: Callable[[], datetime]
-    under_way: set[asyncio.Task[Created]] = field(default_factory=set)
+    given_up: Callable[[], None] = lambda: None
+    tasks: Tasks[Created] = field(default_factory=Tasks)
 
     async def create(self, caller: Caller, call: CreateCall, encode: Encode) -> Created:
         """Make or import a key; goes on to its end even if the caller goes away. Raises OVERLOADED."""
-        if len(self.under_way) >= MOST_UNDER_WAY:
-            raise SignerdError(Reason.OVERLOADED, "too many keys are being made", retry_after=1.0)
-        task = asyncio.create_task(self._recorded(caller, call, encode))
-        self.under_way.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Created]) -> None:
-        self.under_way.discard(task)
-        if not task.cancelled():
-            task.exception()  # on record; the caller may be gone
+        return await self.tasks.run(self._recorded(caller, call, encode))
 
     async def settle(self) -> None:
         """Wait for the changes whose callers went away."""
-        if self.under_way:
-            await asyncio.wait(self.under_way)
+        await self.tasks.settle()
 
     async def _recorded(self, caller: Caller, call: CreateCall, encode: Encode) -> Created:
         operation = "create-key" if call.private_key is None else "import-key"
@@ -99,62 +99,90 @@ class Creator:
     async def _made(self, caller: Caller, call: CreateCall, change: ChangeRequest, encode: Encode) -> bytes:
         if call.name in self.keyring.view.snapshot.keys:
             raise SignerdError(Reason.KEY_EXISTS, f"key {call.name!r} exists", field="name")
-        provider_name = call.provider or self.default_provider
-        provider = self._provider(provider_name)
+        provider = provider_named(self.providers, call.provider or self.default_provider)
         algorithm, private_key = await asyncio.to_thread(chosen, call)
         # Whatever happens from here on, there is no key that the log knows nothing of.
         await self.recorder.note(
             caller, Facts(f"{change.kind}-begun", call.name, 0, call.request_id, call.traceparent)
         )
-        instance = self.keyring.view.snapshot.instance
-        order = Order(call.name, 1, algorithm, secrets.token_hex(8), private_key, instance)
-        material = await provider.create(order)
-        key = self._key(caller, call, algorithm, provider_name, material)
-        try:
-            answer = await self.store.commit_key(key, change, lambda revision: encode(key, revision))
-        except SignerdError as error:
-            if error.refused:
-                await discard(provider, material)
-            raise
-        if answer.repeated:
-            await discard(provider, material)
-        return answer.response
-
-    def _provider(self, name: str) -> Guarded:
-        try:
-            return self.providers[name]
-        except KeyError:
-            known = ", ".join(sorted(self.providers))
-            raise SignerdError(
-                Reason.PROVIDER_UNKNOWN,
-                f"no provider {name[:64]!r} is configured; known: {known}",
-                field="provider",
-            ) from None
-
-    def _key(
-        self, caller: Caller, call: CreateCall, algorithm: Algorithm, provider: str, material: Material
-    ) -> Key:
-        now = self.now()
-        version = KeyVersion(call.name, 1, State.ACTIVE, material.uri, material.public_key, now)
-        return Key(
-            name=call.name,
+        order = PendingOrder(
+            tag=secrets.token_hex(8),
+            key=call.name,
+            version=1,
             algorithm=algorithm,
             purpose=call.purpose,
-            provider=provider,
-            primary=1,
-            versions=(version,),
-            created=now,
-            created_by=caller.subject,
+            provider=provider.name,
             labels=dict(call.labels),
+            created=self.now(),
+            change=change,
         )
+        # And no material that nobody knows of.
+        await self.journal.begin(order)
+        material = await self._material(provider, order, private_key)
+        return await self._committed(provider, order, material, encode)
+
+    async def _material(self, provider: Guarded, order: PendingOrder, private_key: bytes | None) -> Material:
+        instance = self.keyring.view.snapshot.instance
+        try:
+            return await provider.create(
+                Order(order.key, order.version, order.algorithm, order.tag, private_key, instance)
+            )
+        except SignerdError as error:
+            await self._close(order, made=error.reason in DOUBTFUL or provider.create_seconds > 0)
+            raise
+
+    async def _committed(
+        self, provider: Guarded, order: PendingOrder, material: Material, encode: Encode
+    ) -> bytes:
+        key = order.key_with(material.uri, material.public_key)
+        try:
+            answer = await self.store.commit_key(
+                key, order.change, lambda revision: encode(key, revision), order.tag
+            )
+        except SignerdError as error:
+            if error.refused:
+                await self._undo(provider, order, material)
+            else:
+                await self._doubt(provider, order, material)
+            raise
+        if answer.repeated:
+            await self._undo(provider, order, material)
+        return answer.response
+
+    async def _undo(self, provider: Guarded, order: PendingOrder, material: Material) -> None:
+        """Destroy material that is refused a key, and end its order; where that fails it is left to the recovery."""
+        left = not await discard(self.keyring, provider, material.uri)
+        await self._close(order, made=left)
+
+    async def _doubt(self, provider: Guarded, order: PendingOrder, material: Material) -> None:
+        """Nobody knows whether the key was added: if not, and the order is settled, the material is destroyed."""
+        if not await self._close(order, made=True):
+            await discard(self.keyring, provider, material.uri)
+
+    async def _close(self, order: PendingOrder, *, made: bool) -> bool:
+        """End the order, or give it up where material may have been made; whether it may still be there."""
+        try:
+            if not made:
+                return not await self.journal.end(order.tag)
+            there = await self.journal.release(order.tag)
+        except SignerdError as error:
+            # Silent for long enough, it is settled all the same.
+            logger.error("order is left in the journal", key=order.key, error=error.message)
+            return True
+        self.given_up()
+        return there
 
 
-async def discard(provider: Guarded, material: Material) -> None:
-    """Destroy material that no key will use; a failure is logged, since the request has its own outcome."""
+async def discard(keyring: Keyring, provider: Guarded, uri: str) -> bool:
+    """Destroy material unless a key uses it; False if that failed, which is logged: the request has its own outcome."""
     try:
-        await provider.change(material.uri, Change.DESTROY)
+        await keyring.reload()
+        if uri not in managed_uris(keyring.view.snapshot.keys):
+            await provider.change(uri, Change.DESTROY)
     except SignerdError as error:
-        logger.error("material is left behind", uri=material.uri, provider=provider.name, error=error.message)
+        logger.error("material is left behind", uri=uri, provider=provider.name, error=error.message)
+        return False
+    return True
 
 
 def chosen(call: CreateCall) -> tuple[Algorithm, bytes | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
@@ -93,3 +94,10 @@ def encoded(
         return response(key=key_message(key), revision=revision).SerializeToString()
 
     return encode
+
+
+ANSWERS: Mapping[str, Encode] = {
+    "create-key": encoded(keys_pb2.CreateKeyResponse),
+    "import-key": encoded(keys_pb2.ImportKeyResponse),
+}
+"""What makes the answer, by the kind of change, where it is made without a request at hand."""

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
-from signerd import daemon, instance
+from signerd import daemon, instance, provision
 from signerd.audit.reading import list_records
 from signerd.authz.identity import DAEMON
 from signerd.config import Config
@@ -84,7 +84,7 @@ def test_listeners_of_a_worker(home: Path) -> None:
 @pytest.mark.parametrize(("setting", "mask"), [("always", 0), ("sampled", SAMPLE_MASK)])
 def test_the_guard_does_as_configured(home: Path, setting: str, mask: int) -> None:
     config = configured(home, f"providers: {{keys: {{type: memory, verify_after_sign: {setting}}}}}\n")
-    made = daemon.guarded(Setup("keys", config.providers["keys"]), Telemetry())
+    made = provision.guarded(Setup("keys", config.providers["keys"]), Telemetry())
     assert (made.name, made.type, made._mask) == ("keys", "memory", mask)
 
 
@@ -289,7 +289,7 @@ async def test_hangup_takes_limits_over(home: Path) -> None:
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
         assert running.worker.gate.max_in_flight == 7
-        assert running.worker.streams.max_payload == 2048
+        assert running.worker.parts.streams.max_payload == 2048
 
 
 async def test_a_log_that_was_removed_is_told(home: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from google.protobuf.message import Message as Protobuf
 from google.rpc.status_pb2 import Status
 
-from signerd import daemon
+from signerd import daemon, provision
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.audit.reading import list_records
 from signerd.audit.records import Record
@@ -292,8 +292,8 @@ async def opened(
         return await open_log(directory, "w0", tuning=quick, disk=disk, **more)
 
     monkeypatch.setattr(daemon, "Store", new_store)
-    monkeypatch.setattr(daemon, "open_log", new_log)
-    monkeypatch.setattr(daemon, "guarded", lambda setup, *_: providers[setup.name])
+    monkeypatch.setattr(provision, "open_log", new_log)
+    monkeypatch.setattr(provision, "guarded", lambda setup, *_: providers[setup.name])
     monkeypatch.setattr(daemon, "own_listeners", lambda wiring: [])
     monkeypatch.setattr(daemon, "record_life", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+
 from signerd.errors import Reason
 from signerd.state.database import Database, open_database
 from signerd.state.journal import SILENT, Journal

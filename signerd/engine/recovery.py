@@ -1,0 +1,188 @@
+"""Settles orders that were left in the journal: by a process that died, or where nobody knows what became of them.
+
+Material that was made becomes the key that was asked for, or is destroyed. While a provider can't be reached its orders
+wait. Several workers may do so at once: of each order one takes care.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from signerd.authz.identity import DAEMON
+from signerd.engine.canaries import prove_material
+from signerd.engine.creation import Encode
+from signerd.engine.discovery import managed_uris
+from signerd.engine.keyring import Keyring
+from signerd.engine.providers import provider_named
+from signerd.engine.recorder import Facts, Recorder
+from signerd.errors import Reason, SignerdError
+from signerd.providers.base import Change, Material
+from signerd.providers.guard import Guarded
+from signerd.state.journal import Journal
+from signerd.state.orders import PendingOrder
+from signerd.state.store import Store
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 60.0
+UNUSABLE = frozenset({Reason.PROVIDER_INTEGRITY, Reason.ALGORITHM_UNSUPPORTED, Reason.KEY_MATERIAL_DISABLED})
+"""Why material that was made is no good as a key, now and later."""
+logger = structlog.get_logger(__name__)
+Shelf = dict[str, list[Material]]
+"""What providers hold, by name: asked once for all orders."""
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Settles orders in the background. `answers` make a door's answer, by kind of request; `now` is the clock."""
+
+    keyring: Keyring
+    recorder: Recorder
+    store: Store
+    journal: Journal
+    providers: Mapping[str, Guarded]
+    answers: Mapping[str, Encode]
+    now: Callable[[], datetime]
+    waiting: set[str] = field(default_factory=set)
+    problems: dict[str, str] = field(default_factory=dict)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """There is something to settle."""
+        self._woken.set()
+
+    def warnings(self) -> Sequence[str]:
+        """What an operator should know."""
+        return [f"unfinished key: {problem}" for problem in self.problems.values()]
+
+    async def run(self) -> None:
+        """Settle what there is and what comes, until cancelled."""
+        delay = FIRST_DELAY
+        while True:
+            self._woken.clear()
+            try:
+                await self.settle()
+                self.problems.pop("", None)
+            except SignerdError as error:
+                self._wait("", error.message)
+            idle = not self.waiting
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_DELAY if idle else delay):
+                    await self._woken.wait()
+            delay = FIRST_DELAY if idle or self._woken.is_set() else min(2 * delay, LONGEST_DELAY)
+
+    async def settle(self) -> None:
+        """Try once to settle every order that is to be settled; what is left is in `waiting`.
+
+        Raises STATE_UNAVAILABLE, AUDIT_UNAVAILABLE.
+        """
+        shelf: Shelf = {}
+        for tag in sorted({*await self.journal.unsettled(), *self.waiting} - {""}):
+            self.recorder.check()
+            try:
+                settled = await self._settled(tag, shelf)
+            except Exception as problem:  # noqa: BLE001 - one order's trouble must not hold up the others
+                self._wait(tag, self.recorder.failure(problem).message)
+                continue
+            self.problems.pop(tag, None)
+            (self.waiting.discard if settled else self.waiting.add)(tag)
+
+    def _wait(self, tag: str, problem: str) -> None:
+        self.waiting.add(tag)
+        if self.problems.get(tag) != problem:
+            logger.warning("an unfinished key can't be settled yet", problem=problem)
+        self.problems[tag] = problem
+
+    async def _settled(self, tag: str, shelf: Shelf) -> bool:
+        order = await self.journal.claim(tag)
+        if order is None:
+            return True  # somebody else's by now, or gone
+        provider = self._provider(order)
+        found = await self._found(provider, order, shelf)
+        if not found and self.now() < order.created + timedelta(seconds=provider.create_seconds):
+            return False  # the provider may still be making it
+        outcome = await self._outcome(provider, order, found)
+        await self.journal.end(tag)
+        await self._record(order, outcome)
+        return True
+
+    def _provider(self, order: PendingOrder) -> Guarded:
+        try:
+            return provider_named(self.providers, order.provider)
+        except SignerdError as error:
+            raise SignerdError(error.reason, f"key {order.key!r}: {error.message}") from None
+
+    async def _found(self, provider: Guarded, order: PendingOrder, shelf: Shelf) -> list[Material]:
+        """Material of the order that no key uses; more than one piece only where a provider made it twice."""
+        if provider.name not in shelf:
+            shelf[provider.name] = await provider.held()
+        await self.keyring.reload()
+        managed = managed_uris(self.keyring.view.snapshot.keys)
+        made = [one for one in shelf[provider.name] if one.tags.get("tag") == order.tag]
+        return sorted((one for one in made if one.uri not in managed), key=lambda one: one.uri)
+
+    async def _outcome(
+        self, provider: Guarded, order: PendingOrder, found: Sequence[Material]
+    ) -> SignerdError | None:
+        """Make the key of the first piece and destroy what is no use; why there is no key, None where there is."""
+        if not found:
+            return SignerdError(
+                Reason.KEY_MATERIAL_UNREADABLE, f"provider {provider.name!r} made nothing for it"
+            )
+        for spare in found[1:]:
+            await provider.change(spare.uri, Change.DESTROY)
+        refusal = await self._adopted(provider, order, found[0])
+        if refusal is not None:
+            await provider.change(found[0].uri, Change.DESTROY)
+        return refusal
+
+    async def _adopted(
+        self, provider: Guarded, order: PendingOrder, material: Material
+    ) -> SignerdError | None:
+        try:
+            await prove_material(provider, material.uri, order.algorithm, material.public_key)
+        except SignerdError as error:
+            if error.reason in UNUSABLE:
+                return error
+            raise
+        return await self._committed(order, material)
+
+    async def _committed(self, order: PendingOrder, material: Material) -> SignerdError | None:
+        key = order.key_with(material.uri, material.public_key)
+        encode = self._answer(order)
+        try:
+            answer = await self.store.commit_key(
+                key, order.change, lambda revision: encode(key, revision), order.tag
+            )
+        except SignerdError as error:
+            if error.refused:
+                return error
+            raise
+        if answer.repeated:
+            return SignerdError(
+                Reason.KEY_EXISTS, f"key {order.key!r} was made by the same request, asked again"
+            )
+        return None
+
+    def _answer(self, order: PendingOrder) -> Encode:
+        try:
+            return self.answers[order.change.kind]
+        except KeyError:
+            message = f"the order of key {order.key!r} is not understood; run the signerd that wrote it"
+            raise SignerdError(Reason.STATE_UNAVAILABLE, message) from None
+
+    async def _record(self, order: PendingOrder, error: SignerdError | None) -> None:
+        facts = Facts(
+            f"{order.change.kind}-recovered", order.key, order.version, order.change.request_id, error=error
+        )
+        await self.recorder.note(DAEMON, facts)
+        if error is None:
+            logger.warning("an unfinished key was completed", key=order.key, provider=order.provider)
+        else:
+            logger.warning("an unfinished key was given up", key=order.key, reason=error.message)
+        await self.keyring.reload()

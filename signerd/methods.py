@@ -1,0 +1,67 @@
+"""What answers the calls of every listener: the use cases, and the methods that read and write their messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from signerd.config import Config
+from signerd.config_providers import shown_settings
+from signerd.engine.adoption import Adopter
+from signerd.engine.auditing import AuditReader
+from signerd.engine.checking import Checker
+from signerd.engine.creation import Creator
+from signerd.engine.directory import Directory
+from signerd.engine.discovery import Discoverer
+from signerd.engine.providers import ProviderReader
+from signerd.engine.recovery import Recovery
+from signerd.engine.signer import Signer
+from signerd.engine.status import StatusReader
+from signerd.engine.streams import StreamSigner
+from signerd.engine.verifier import Verifier
+from signerd.rpc.keeping import AdminMethods, AuditMethods
+from signerd.rpc.keys import KeysMethods
+from signerd.rpc.material import MaterialMethods
+from signerd.rpc.providers import ProvidersMethods
+from signerd.rpc.server import Methods
+from signerd.rpc.signing import SigningMethods
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of the engine others look at, besides the methods."""
+
+    recovery: Recovery
+    checker: Checker
+    status: StatusReader
+    streams: StreamSigner
+
+
+def utc_now() -> datetime:
+    """The time, UTC."""
+    return datetime.now(UTC)
+
+
+def build_methods(config: Config, parts: Parts) -> Methods:
+    """The methods of one worker."""
+    recovery, default = parts.recovery, config.default_provider
+    keyring, recorder, store = recovery.keyring, recovery.recorder, recovery.store
+    providers, shard = recovery.providers, recorder.log.shard
+    directory = Directory(keyring, recorder)
+    creator = Creator(keyring, recorder, store, recovery.journal, providers, default, utc_now, recovery.wake)
+    adopter = Adopter(keyring, recorder, store, providers, utc_now)
+    settings = {name: shown_settings(section) for name, section in config.providers.items()}
+    return Methods(
+        SigningMethods(
+            Signer(keyring, recorder, config.limits.payload),
+            parts.streams,
+            Verifier(keyring, recorder),
+            directory,
+            shard,
+        ),
+        KeysMethods(creator, directory, shard),
+        MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), shard),
+        ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
+        AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
+        AdminMethods(parts.status),
+    )

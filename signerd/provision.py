@@ -1,0 +1,84 @@
+"""What a worker needs before it is wired: its providers behind their guards, and its audit log."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+import structlog
+
+from signerd.audit.log import Listener as LogListener
+from signerd.audit.log import Log, Tuning, open_log
+from signerd.config_providers import ProviderSection
+from signerd.instance import Wiring
+from signerd.ownership import private_directory
+from signerd.providers.base import Setup
+from signerd.providers.calls import Limits
+from signerd.providers.guard import Guarded, VerifyAfterSign
+from signerd.providers.registry import build
+from signerd.state.orders import Owner
+from signerd.state.snapshot import Snapshot
+from signerd.telemetry import Telemetry
+
+logger = structlog.get_logger(__name__)
+
+
+def build_providers(wiring: Wiring, telemetry: Telemetry) -> dict[str, Guarded]:
+    """All configured providers by name; raises what `guarded` does."""
+    config = wiring.config
+    return {
+        name: guarded(Setup(name, section, wiring.secrets.get(name, {}), config.workers), telemetry)
+        for name, section in config.providers.items()
+    }
+
+
+def guarded(setup: Setup, telemetry: Telemetry) -> Guarded:
+    """A provider behind its guard; raises CONFIG_INVALID, PERMISSIONS_TOO_OPEN and what the provider raises."""
+    section = setup.section
+    outside = isinstance(section, ProviderSection)
+    return Guarded(
+        setup.name,
+        section.type,
+        build(section.type, setup),
+        verify_after_sign=VerifyAfterSign(getattr(section, "verify_after_sign", "always")),
+        limits=Limits(section.call, section.create, section.concurrent) if outside else None,
+        meter=telemetry.providers,
+    )
+
+
+def owner(wiring: Wiring, shard: str) -> Owner:
+    """Whose the orders of this worker are: nobody else has its audit log, and each life is another."""
+    place = f"{socket.gethostname()}:{wiring.config.audit.directory}/{shard}"
+    return Owner(place, secrets.token_hex(8))
+
+
+async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
+    """The audit log of this worker; raises what opening it does."""
+    audit = wiring.config.audit
+    private_directory(audit.directory, "audit.directory")
+
+    def on_health(healthy: bool, detail: str) -> None:
+        if healthy:
+            logger.info("audit log can be written again")
+        else:
+            logger.error("audit log can't be written", detail=detail)
+
+    return await open_log(
+        audit.directory,
+        f"worker-{wiring.worker}",
+        instance=instance,
+        tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
+        listener=LogListener(on_health, telemetry.count),
+    )
+
+
+def log_warnings(log: Log, snapshot: Snapshot) -> tuple[str, ...]:
+    """What an operator should know of the audit log as it was found."""
+    if log.sequence or not snapshot.revision:
+        return ()
+    warning = (
+        f"audit log {log.shard} is new, but the state is at revision {snapshot.revision}: "
+        "unless this worker is new too, its log was removed"
+    )
+    logger.warning(warning)
+    return (warning,)
