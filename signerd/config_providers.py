@@ -119,6 +119,12 @@ class AwsKmsProvider(ProviderSection):
     alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_-]{1,64}$")] = "signerd/"
     signatures_per_second: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.alias_prefix.startswith("aws/"):
+            raise problem("alias_prefix", "starts with aws/, which AWS keeps for its own keys")
+        return self
+
     def variables(self) -> tuple[str, ...]:
         """The variables of the SDK that hold secrets."""
         return ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
