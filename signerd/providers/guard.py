@@ -16,7 +16,16 @@ from signerd.core.private_keys import from_pkcs8
 from signerd.core.public_keys import load_public_key, spki
 from signerd.core.signatures import Sign, Verify, verifier
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Closes, Health, Material, Order, Provider, SignsInline
+from signerd.providers.base import (
+    Capabilities,
+    Change,
+    Closes,
+    Health,
+    Material,
+    Order,
+    Provider,
+    SignsInline,
+)
 from signerd.providers.breaker import Breaker
 from signerd.providers.calls import Calls, Limits, Meter, NoMeter, delivered, foreign
 
@@ -66,7 +75,6 @@ class Guarded:
         self.name = name
         self.type = type_name
         self.in_process = provider.in_process
-        self.capabilities = provider.capabilities
         self._provider = provider
         self._meter = meter or NoMeter()
         self._calls: Calls | None = None
@@ -77,6 +85,11 @@ class Guarded:
         self._mask = SAMPLE_MASK if self.in_process and verify_after_sign is VerifyAfterSign.SAMPLED else 0
         self._counts: dict[str, int] = {}
         self._ready: dict[PinnedVersion, Sign] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be done at the provider, as far as it knows by now: some learn it when they first connect."""
+        return self._provider.capabilities
 
     def signer(self, version: PinnedVersion) -> Sign | None:
         """What signs at once, with the same guarantees as `sign`; None where that takes waiting."""
