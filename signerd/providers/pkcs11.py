@@ -73,16 +73,12 @@ class Pkcs11Provider:
     def __init__(self, setup: Setup) -> None:
         self._name = setup.name
         self._section = setup.section
-        self._worker = WorkerProcess(setup.name, setup.section, setup.secrets["pin"])
+        self.capabilities = Capabilities(UPPER_BOUND, imports=True)
+        """What tokens can do at most; from when the token is opened, what it can do."""
+        self._worker = WorkerProcess(setup.name, setup.section, setup.secrets["pin"], self._learn)
         self._uris: dict[str, KeyUri] = {}
         with contextlib.suppress(RuntimeError):  # without a loop, the first call opens the token
             self._worker.start()
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the token can do; before it was opened for the first time, what tokens can do at most."""
-        ready = self._worker.ready
-        return Capabilities(supported(ready.mechanisms) if ready else UPPER_BOUND, imports=True)
 
     @property
     def worker(self) -> WorkerProcess:
@@ -97,7 +93,8 @@ class Pkcs11Provider:
         """Make a key pair on the token, or put one there; raises KEY_EXISTS for a used tag."""
         algorithm = order.algorithm
         ready = await self._opened()
-        self._check(algorithm, ready)
+        if algorithm not in self.capabilities.algorithms:
+            raise unsupported(algorithm, self.capabilities.algorithms)
         label, scheme = label_for(order.tags), scheme_of(algorithm)
         size = algorithm.size if scheme.key_type == "RSA" else 0
         private: dict[str, bytes] = {}
@@ -163,6 +160,9 @@ class Pkcs11Provider:
             key = await self._parsed(uri)
             await self._ask(Destroy(next_number(), key.label, key.id), Done)
 
+    def _learn(self, ready: Ready) -> None:
+        self.capabilities = Capabilities(supported(ready.mechanisms), imports=True)
+
     async def close(self) -> None:
         """Log out and end the worker."""
         await self._worker.close()
@@ -172,11 +172,6 @@ class Pkcs11Provider:
         ready = self._worker.ready
         assert ready is not None  # noqa: S101 - told by every worker that was opened
         return ready
-
-    def _check(self, algorithm: Algorithm, ready: Ready) -> None:
-        can = supported(ready.mechanisms)
-        if algorithm not in can:
-            raise unsupported(algorithm, can)
 
     async def _parsed(self, uri: str) -> KeyUri:
         """The URI, which names a key of this token; remembered, since signing asks for it each time."""

@@ -43,8 +43,11 @@ def pause(failures: int, usable: bool) -> float:
 class WorkerProcess:
     """Keeps one worker with an open token. A refused PIN is not tried again until its source gives another one."""
 
-    def __init__(self, name: str, section: Section, pin: Callable[[], bytes]) -> None:
+    def __init__(
+        self, name: str, section: Section, pin: Callable[[], bytes], on_ready: Callable[[Ready], None]
+    ) -> None:
         self._name = name
+        self._on_ready = on_ready
         self._section = section
         self._pin = pin
         self._channel: Channel | None = None
@@ -160,6 +163,7 @@ class WorkerProcess:
             ) from None
         if isinstance(answer, Ready):
             self.ready = answer
+            self._on_ready(answer)
             return channel
         assert isinstance(answer, Failed)  # noqa: S101 - the worker gives no other answer to a hello
         raise SignerdError(*self._refused(answer, pin))
