@@ -66,7 +66,10 @@ class Admin:
         self._session.close()
 
     def _client(self, token: str, seconds: float) -> Client:
-        """A client for one request. Nothing is taken from the environment, and redirects don't get the token."""
+        """A client for one request. Nothing is taken from the environment, and redirects don't get the token.
+
+        Lists are asked for with GET: not everything between us and Vault knows the method LIST.
+        """
         import hvac
         from hvac.adapters import RawAdapter
 
@@ -81,6 +84,7 @@ class Admin:
             allow_redirects=False,
             adapter=RawAdapter,
             ignore_exceptions=True,
+            strict_http=True,
         )
 
 

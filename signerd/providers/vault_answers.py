@@ -36,6 +36,7 @@ _TEXTS: tuple[tuple[str, Reason, str], ...] = (
     ("soft-deleted", Reason.KEY_MATERIAL_DISABLED, "the key is soft-deleted"),
     ("used with an existing key", Reason.KEY_EXISTS, "a key of that name exists"),
     ("no handler for route", Reason.PROVIDER_REFUSED, "no secrets engine is mounted at that path"),
+    ("namespace not found", Reason.PROVIDER_REFUSED, "there is no such namespace"),
     ("is sealed", Reason.PROVIDER_UNAVAILABLE, "it is sealed"),
     ("not initialized", Reason.PROVIDER_UNAVAILABLE, "it is not initialized"),
 )

@@ -55,7 +55,8 @@ class Transit:
         answer = await self._send(lambda api, at: api.list_keys(mount_point=at), what)
         if answer.absent:
             return []
-        return self._reader.data(self._reader.checked(answer, what), _NamesAnswer, what).data.keys
+        names = self._reader.data(self._reader.checked(answer, what), _NamesAnswer, what).data.keys
+        return [name for name in names if not name.endswith("/")]  # the wrapping key's folder
 
     async def make(self, name: str, key_type: str) -> None:
         """Make a key that can't be exported; transit is content with one of that name that is there."""
@@ -125,4 +126,4 @@ def exists(name: str) -> SignerdError:
 
 def _gone(answer: Answer) -> bool:
     texts = " ".join(answer.errors)
-    return "could be found" in texts or "not found" in texts
+    return "no existing key named" in texts or "could not delete key; not found" in texts
