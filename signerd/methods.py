@@ -60,7 +60,7 @@ def build_methods(config: Config, parts: Parts) -> Methods:
             shard,
         ),
         KeysMethods(creator, directory, shard),
-        MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), shard),
+        MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), parts.checker, shard),
         ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
         AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
         AdminMethods(parts.status),

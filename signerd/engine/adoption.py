@@ -14,9 +14,9 @@ import msgspec
 
 from signerd.authz.identity import Caller
 from signerd.core.algorithms import Algorithm
-from signerd.core.inputs import Message, prepare
 from signerd.core.keys import CALLABLE, Key, KeyVersion, State, check_callable
 from signerd.core.names import check_ids, check_key_name
+from signerd.engine.canaries import prove_material
 from signerd.engine.creation import Created, Encode, check_labels
 from signerd.engine.discovery import managed_uris
 from signerd.engine.histories import check_one_algorithm, chosen_algorithm, newest_enabled, versions_of
@@ -27,12 +27,11 @@ from signerd.engine.requests import AdoptCall
 from signerd.engine.tasks import Tasks
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
-from signerd.providers.guard import Guarded, pinned_version
+from signerd.providers.guard import Guarded
 from signerd.state.changes import Answer, ChangeRequest
 from signerd.state.store import Store
 
 OPERATION = "adopt-key"
-CANARY = Message(b"signerd: first signature of an adopted key")
 
 
 @dataclass(slots=True)
@@ -83,6 +82,7 @@ class Adopter:
         check_unmanaged(found, keys, call.uri)
         begun = Facts(f"{OPERATION}-begun", call.name, 0, call.request_id, call.traceparent)
         if existing is not None:
+            check_place(provider, self.providers, existing)
             added = self._retired(call, existing, found[-1])
             await self.recorder.note(caller, begun)
             return await self.store.commit_version(added, change, encode)
@@ -108,7 +108,7 @@ class Adopter:
             state, taken = State.ACTIVE, list(found)
             check_one_algorithm(found, algorithm)
             check_offered(provider, algorithm)
-            await prove(provider, signing, algorithm)
+            await prove_material(provider, signing.uri, algorithm, signing.public_key)
         now = self.now()
         versions = versions_of(call.name, taken, {signing.uri: state}, now)
         return Key(
@@ -122,20 +122,6 @@ class Adopter:
             created_by=caller.subject,
             labels=dict(call.labels),
         )
-
-
-async def prove(provider: Guarded, material: Material, algorithm: Algorithm) -> None:
-    """Have the material sign; raises PROVIDER_INTEGRITY unless that verifies with its public key, and what fails."""
-    version = pinned_version(material.uri, algorithm, material.public_key)
-    given = prepare(algorithm, CANARY)
-    signature = await provider.sign(version, given)
-    try:
-        version.verify(given, signature)  # the guard does so by sample where keys are in this process
-    except SignerdError:
-        raise SignerdError(
-            Reason.PROVIDER_INTEGRITY,
-            f"provider {provider.name!r}: a signature of {material.uri} does not verify with its public key",
-        ) from None
 
 
 def check_adoptable(call: AdoptCall) -> None:
@@ -180,6 +166,18 @@ def check_joins(call: AdoptCall, key: Key, material: Material) -> None:
             Reason.ALGORITHM_UNSUPPORTED,
             f"key {key.name!r} is of {key.algorithm}, {material.uri} is of {algorithm}",
             field="algorithm",
+        )
+
+
+def check_place(provider: Guarded, providers: Mapping[str, Guarded], key: Key) -> None:
+    """Raise KEY_URI_INVALID where the key is at another provider of the same type: a URI does not tell them apart."""
+    own = providers.get(key.provider)
+    if own is not None and own is not provider and own.type == provider.type:
+        raise SignerdError(
+            Reason.KEY_URI_INVALID,
+            f"key {key.name!r} is at provider {key.provider!r}, of the same type as {provider.name!r}: a URI does not "
+            "tell them apart; adopt it under another name",
+            field="provider",
         )
 
 

@@ -19,6 +19,8 @@ from signerd.errors import Reason, SignerdError
 
 AT_ONCE = 8
 SHOWN = 10
+ELSEWHERE = frozenset({Reason.KEY_MATERIAL_UNREADABLE, Reason.KEY_URI_INVALID})
+"""The material is gone, or at another technology: a public key that was adopted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Checker:
         try:
             material = await found.provider.compare_public_key(version.uri, version.public_key)
         except SignerdError as error:
-            if error.reason is Reason.KEY_MATERIAL_UNREADABLE and not signs:
+            if error.reason in ELSEWHERE and not signs:
                 return  # the pinned public key is all that verifying takes
             raise
         if not signs:

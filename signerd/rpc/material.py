@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.engine.adoption import Adopter
+from signerd.engine.checking import Checker, Finding
 from signerd.engine.discovery import Discoverer
 from signerd.engine.requests import AdoptCall, ReadCall
 from signerd.rpc.keys import encoded
@@ -16,10 +17,11 @@ from signerd.v1 import keys_pb2
 
 @dataclass(slots=True)
 class MaterialMethods:
-    """AdoptKey, DiscoverKeys: from bytes to bytes."""
+    """AdoptKey, DiscoverKeys, CheckKeys: from bytes to bytes."""
 
     adopter: Adopter
     discoverer: Discoverer
+    checker: Checker
     shard: str
 
     async def adopt(self, caller: Caller, request: keys_pb2.AdoptKeyRequest) -> bytes:
@@ -51,3 +53,28 @@ class MaterialMethods:
         return keys_pb2.DiscoverKeysResponse(
             provider=found.provider, keys=[discovered_message(one) for one in found.found]
         ).SerializeToString()
+
+    async def check(self, caller: Caller, request: keys_pb2.CheckKeysRequest) -> bytes:
+        """Check keys."""
+        call = ReadCall(
+            request_id=request.request_id,
+            traceparent=request.traceparent,
+            min_revision=request.min_revision,
+        )
+        findings = await self.checker.check(caller, request.names, call)
+        return keys_pb2.CheckKeysResponse(
+            findings=[finding_message(one) for one in findings]
+        ).SerializeToString()
+
+
+def finding_message(one: Finding) -> keys_pb2.KeyFinding:
+    """How one version is."""
+    return keys_pb2.KeyFinding(
+        key=one.key,
+        version=one.version,
+        provider=one.provider,
+        ok=one.ok,
+        reason=one.reason,
+        message=one.message,
+        milliseconds=one.milliseconds,
+    )

@@ -90,6 +90,7 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
         "Keys/ListKeys": Method("list-keys", keys_pb2.ListKeysRequest, keys.list),
         "Keys/AdoptKey": Method("adopt-key", keys_pb2.AdoptKeyRequest, material.adopt),
         "Keys/DiscoverKeys": Method("discover-keys", keys_pb2.DiscoverKeysRequest, material.discover),
+        "Keys/CheckKeys": Method("check-keys", keys_pb2.CheckKeysRequest, material.check),
         "Providers/ListProviders": Method(
             "list-providers", providers_pb2.ListProvidersRequest, providers.list
         ),

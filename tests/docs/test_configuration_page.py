@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from signerd.config import (
     Audit,
+    Checks,
     Config,
     Http,
     Limits,
@@ -20,7 +21,7 @@ from signerd.config import (
     State,
     Tls,
 )
-from signerd.config_providers import LocalProvider, MemoryProvider
+from signerd.config_providers import ProviderSection
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `([a-zA-Z_.\[\]]+)` \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
@@ -31,11 +32,22 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "http.": (Http,),
     "state.": (State,),
     "audit.": (Audit,),
-    "providers.NAME.": (LocalProvider, MemoryProvider),
+    "providers.NAME.": (ProviderSection,),
     "limits.": (Limits,),
+    "checks.": (Checks,),
     "log.": (Log,),
 }
-WITH_SECTIONS = {"listeners", "listeners[].tls", "http", "state", "audit", "providers", "limits", "log"}
+WITH_SECTIONS = {
+    "listeners",
+    "listeners[].tls",
+    "http",
+    "state",
+    "audit",
+    "providers",
+    "limits",
+    "checks",
+    "log",
+}
 # What stands for "none" or for a value that depends on others is told in words.
 IN_WORDS = {"listeners[].mode"}
 
@@ -51,7 +63,7 @@ def rows() -> dict[str, str]:
 
 
 def test_every_setting_has_a_row_and_every_row_a_setting() -> None:
-    assert set(rows()) == {name for name, _ in settings()} - WITH_SECTIONS
+    assert set(rows()) == {name for name, _ in settings()} - WITH_SECTIONS | {"providers.NAME.type"}
 
 
 def test_defaults_are_those_of_the_code() -> None:

@@ -157,7 +157,7 @@ async def test_an_algorithm_that_the_provider_does_not_sign_with(
 ) -> None:
     made = await material(engine)
     only = Capabilities((algorithm_named("ed25519"),))
-    monkeypatch.setattr(engine.worker.providers["far"], "capabilities", only)
+    monkeypatch.setattr(engine.far, "capabilities", only)
     error = await refused(adopt(engine, uri=made.uri))
     assert error.reason is Reason.ALGORITHM_UNSUPPORTED
     assert "only with ed25519" in error.message
@@ -270,15 +270,18 @@ async def test_public_only_makes_a_key_that_verifies_and_does_not_sign(
     assert error.reason in (Reason.SIGNATURE_MALFORMED, Reason.SIGNATURE_MISMATCH)
 
 
-async def test_public_only_adds_a_version_to_a_key_that_exists(engine: Engine, history: History) -> None:
+@pytest.mark.parametrize("provider", ["far", "files"])
+async def test_public_only_adds_a_version_to_a_key_that_exists(
+    engine: Engine, history: History, provider: str
+) -> None:
     old, newer = await material(engine, "a", number=8), await material(engine, "b", number=9)
     kept = await adopt(engine, "kept", uri=newer.uri)
     signature = (await engine.sign("kept", min_revision=kept.revision)).signature
-    await engine.add_key("release", seen=False)
+    await engine.add_key("release", seen=False, provider=provider)
     history(old, replace(newer, uri="memory:again/1-b"))
     answer = await adopt(engine, public_only=True)
     assert numbers_and_states(answer.key) == [(1, ACTIVE), (2, VERIFY_ONLY)]
-    assert (answer.key.primary_version, answer.key.provider) == (1, "here")
+    assert (answer.key.primary_version, answer.key.provider) == (1, provider)
     assert (await engine.sign("release")).key_version == "keys/release/versions/1"
     assert (await engine.verify("release", signature)).key_version == "keys/release/versions/2"
 
@@ -290,20 +293,21 @@ async def test_public_only_adds_a_version_to_a_key_that_exists(engine: Engine, h
         ({}, {"algorithm": "ed25519"}, Reason.ALGORITHM_UNSUPPORTED),
         ({}, {"labels": {"a": "b"}}, Reason.REQUEST_MALFORMED),
         ({"purpose": Purpose.LOG}, {}, Reason.KEY_PURPOSE),
+        ({"provider": "here"}, {}, Reason.KEY_URI_INVALID),
     ],
 )
 async def test_public_keys_that_do_not_join_a_key(
     engine: Engine, key: dict[str, Any], fields: dict[str, Any], reason: Reason
 ) -> None:
     made = await material(engine)
-    await engine.add_key("release", **key)
+    await engine.add_key("release", **{"provider": "far", **key})
     error = await refused(adopt(engine, uri=made.uri, public_only=True, **fields))
     assert error.reason is reason
     assert len(engine.keyring.view.snapshot.keys["release"].versions) == 1
 
 
 async def test_a_tied_algorithm_decides_whether_a_public_key_joins(engine: Engine, history: History) -> None:
-    await engine.add_key("release", "rsa-pss-2048-sha256")
+    await engine.add_key("release", "rsa-pss-2048-sha256", provider="far")
     made = await material(engine, "a", "rsa-pss-2048-sha256")
     history(replace(made, algorithm=algorithm_named("rsa-pkcs1-2048-sha256")))
     assert (await refused(adopt(engine, public_only=True))).reason is Reason.ALGORITHM_UNSUPPORTED
@@ -366,6 +370,15 @@ async def test_changes_under_way_are_bounded() -> None:
     gate.set()
     assert (await first).sequence == 1
     await tasks.settle()
+
+
+async def test_an_adopted_history_passes_the_check(engine: Engine, history: History) -> None:
+    """A version of another provider, of which only the public key was taken, is not looked for at this one."""
+    await engine.add_key("release", provider="files")
+    made = await material(engine, "a")
+    await adopt(engine, uri=made.uri, public_only=True)
+    answer = await engine.call("Keys/CheckKeys", keys_pb2.CheckKeysRequest(names=["release"]))
+    assert [(one.version, one.ok, one.message) for one in answer.findings] == [(1, True, ""), (2, True, "")]
 
 
 async def test_states_survive_a_new_reading(engine: Engine, history: History) -> None:

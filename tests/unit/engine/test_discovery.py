@@ -1,4 +1,4 @@
-"""DiscoverKeys and the service Providers."""
+"""DiscoverKeys, CheckKeys and the service Providers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signerd.config_providers import shown_settings
 from signerd.core.algorithms import TABLE, algorithm_named
 from signerd.core.public_keys import key_id
 from signerd.errors import Reason
-from signerd.providers.base import Capabilities, Material, Order
+from signerd.providers.base import Capabilities, Change, Material, Order
 from signerd.v1 import keys_pb2, providers_pb2
 from tests.unit.engine.parts import Engine, imported, refused
 
@@ -87,6 +87,39 @@ async def test_discoveries_that_are_refused(engine: Engine, fields: dict[str, An
     assert engine.record().reason == reason.name
 
 
+async def check(engine: Engine, *names: str, **fields: Any) -> Any:
+    request = keys_pb2.CheckKeysRequest(names=names, **fields)
+    return (await engine.call("Keys/CheckKeys", request)).findings
+
+
+async def test_checks_tell_how_each_version_is(engine: Engine) -> None:
+    await engine.add_key("good")
+    key = await engine.add_key("sad", provider="far")
+    await engine.far.change(key.versions[0].uri, Change.DISABLE)
+    good, sad = await check(engine)
+    assert (good.key, good.version, good.provider, good.ok, good.reason) == ("good", 1, "here", True, "")
+    assert (sad.key, sad.ok, sad.reason) == ("sad", False, "KEY_MATERIAL_DISABLED")
+    assert key.versions[0].uri in sad.message
+    assert [one.key for one in await check(engine, "good")] == ["good"]
+    assert [one.operation for one in engine.records()] == ["canary", "check-keys", "check-keys"]
+
+
+@pytest.mark.parametrize(
+    ("names", "fields", "reason"),
+    [
+        (["nobody"], {}, Reason.KEY_NOT_FOUND),
+        (["../x"], {}, Reason.KEY_NAME_INVALID),
+        ([], {"request_id": "a b"}, Reason.REQUEST_ID_INVALID),
+        ([], {"min_revision": 99}, Reason.STATE_STALE),
+    ],
+)
+async def test_checks_that_are_refused(
+    engine: Engine, names: list[str], fields: dict[str, Any], reason: Reason
+) -> None:
+    assert (await refused(check(engine, *names, **fields))).reason is reason
+    assert (engine.record().operation, engine.record().reason) == ("check-keys", reason.name)
+
+
 async def providers(engine: Engine) -> Any:
     return await engine.call("Providers/ListProviders", providers_pb2.ListProvidersRequest())
 
@@ -121,7 +154,7 @@ async def test_a_provider_tells_what_it_can_do(engine: Engine) -> None:
 async def test_material_that_is_never_destroyed_has_no_delay(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.worker.providers["far"], "capabilities", Capabilities((), destroy_delay=None))
+    monkeypatch.setattr(engine.far, "capabilities", Capabilities((), destroy_delay=None))
     assert not (await provider(engine, "far")).capabilities.HasField("destroy_delay")
 
 
