@@ -51,6 +51,39 @@ providers:
     password_credential: signerd-password    # or password_file: PATH, or password_env: VARIABLE
     verify_after_sign: sampled               # or always
 
+  # secrets:                  # keys in Kubernetes Secrets; needs signerd[kubernetes]
+  #   type: k8s-secret
+  #   namespace: signing-keys
+  #   kubeconfig: /etc/signerd/kubeconfig    # without it the pod's service account
+
+  # aws:                      # AWS KMS; credentials of the SDK's default chain; needs signerd[aws]
+  #   type: aws-kms
+  #   region: eu-central-1
+  #   signatures_per_second: 1000            # of the account's quota
+
+  # google:                   # Google Cloud KMS; application default credentials; needs signerd[gcp]
+  #   type: gcp-kms
+  #   key_ring: projects/my-project/locations/europe-west3/keyRings/signing
+  #   protection: hsm                        # or software
+
+  # vault:                    # transit of Vault or OpenBao; needs signerd[vault]
+  #   type: vault-transit
+  #   address: https://vault.example.org:8200
+  #   mount: transit
+  #   method: approle                        # or token, kubernetes, jwt
+  #   role_id: {file: /etc/signerd/role-id}  # or {env: VARIABLE}, or {credential: NAME} (systemd)
+  #   secret_id: {file: /etc/signerd/secret-id}
+
+  # hsm:                      # a PKCS#11 token; needs signerd[pkcs11]
+  #   type: pkcs11
+  #   module: /usr/lib/softhsm/libsofthsm2.so
+  #   token: signing
+  #   pin: {file: /etc/signerd/pin}
+  #   call: 2s                               # every provider outside has call, create and concurrent
+
+  # scratch:                  # in memory, for tests
+  #   type: memory
+
 # Where keys go that name no provider. Default: the only one there is.
 default_provider: local
 

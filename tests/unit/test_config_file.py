@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,6 +16,7 @@ from signerd.config_example import example
 from signerd.config_file import ConfigInvalid, embedded, load, read
 from signerd.config_values import Section
 from signerd.errors import Reason, SignerdError
+from signerd.providers.registry import TYPES
 
 ENV = {"SIGNERD_HOME": "/srv/signerd"}
 BASE = Path("/etc/signerd")
@@ -71,6 +73,13 @@ def test_the_example_passes_and_shows_every_setting() -> None:
     assert config(example().replace("# ", "# #")) == shown
     names = {name for section in sections() for name in section.model_fields}
     assert [name for name in sorted(names) if f"{name}:" not in example()] == []
+
+
+def test_the_example_has_a_section_for_every_type_of_provider() -> None:
+    shown = config(re.sub(r"^  # ", "  ", example(), flags=re.MULTILINE)).providers
+    assert sorted(section.type for section in shown.values()) == sorted(TYPES)
+    for extra in filter(None, (row.extra for row in TYPES.values())):
+        assert f"signerd[{extra}]" in example()
 
 
 def test_a_configuration_survives_json_as_it_goes_to_workers() -> None:
