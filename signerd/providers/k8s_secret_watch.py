@@ -153,10 +153,9 @@ class _Reader:
         try:
             seconds = random.randint(_LONGEST // 2, _LONGEST)  # noqa: S311 - spreads load, no secret
             self._stream = self._secrets.watch(self._version, seconds, SILENCE)
-            for event in self._secrets.events(self._stream):
-                if self._closed:
-                    break
-                self._hand_on(event)
+            if not self._closed:  # while it was being opened
+                for event in self._secrets.events(self._stream):
+                    self._hand_on(event)
             self._hand_on(None)
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             self._hand_on(error)
