@@ -151,7 +151,9 @@ async def stop(worker: Worker) -> None:
     worker.status.draining = True
     await worker.show_health()
     await worker.listeners.close(worker.config.drain)
-    await worker.listeners.methods.keys.creator.settle()
+    methods = worker.listeners.methods
+    await methods.keys.creator.settle()
+    await methods.material.adopter.tasks.settle()
     await worker.listeners.methods.material.adopter.tasks.settle()
     for provider in worker.providers.values():
         await provider.close()
