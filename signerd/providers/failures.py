@@ -15,7 +15,7 @@ LONGEST = 300
 
 _REMOVED = "[removed]"
 _UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# What is a secret by its form, known to us or not: tokens of Vault and Google, bearer tokens, JWTs, private keys, PINs in URIs.
+# What is a secret by its form, known to us or not: tokens (Vault, Google, bearer, JWT), private keys, PINs in URIs.
 _FORMS = re.compile(
     r"\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}"
     r"|\bya29\.[A-Za-z0-9_-]+"
