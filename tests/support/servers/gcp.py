@@ -31,7 +31,7 @@ class GcpServer:
     def __init__(self, directory: Path) -> None:
         self._state = directory / "gcp-kms.state"
         self._process: subprocess.Popen[str] | None = None
-        self._faults: list[dict[str, object]] = []
+        self._skipped = 0.0
         self.port = 0
 
     @property
@@ -70,14 +70,17 @@ class GcpServer:
         return dict(json.loads(answer))
 
     def fail(self, method: str, **fault: object) -> None:
-        """Add a fault (see Fault) to those that were not taken back."""
-        self._faults.append({"method": method, **fault})
-        self.set(faults=self._faults)
+        """Add a fault (see Fault)."""
+        self.set(fault={"method": method, **fault})
 
     def mend(self) -> None:
         """Take all faults back."""
-        self._faults.clear()
         self.set(faults=[], latency=0.0, generation=0.0, generation_fails=False)
+
+    def skip(self, seconds: float) -> None:
+        """Put the server's clock forward."""
+        self._skipped += seconds
+        self.set(skipped=self._skipped)
 
     def calls(self) -> dict[str, int]:
         return self.set()

@@ -31,15 +31,21 @@ class Fault:
 
 @dataclass
 class Behaviour:
-    """Settings of the running server. Seconds; `generation` is how long a new version is pending."""
+    """Settings of the running server, in seconds.
+
+    `generation` is how long a new version is pending, `skipped` how far its clock is ahead, `page` how many rows a page
+    has at most. `watched` counts the connections that calls come from.
+    """
 
     latency: float = 0.0
     generation: float = 0.0
     generation_fails: bool = False
     page: int = 1000
     skipped: float = 0.0
+    watched: bool = False
     faults: list[Fault] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
+    peers: set[str] = field(default_factory=set)
 
     def fault(self, method: str) -> Fault | None:
         """The first fault that waits for the method; it is used up by this."""

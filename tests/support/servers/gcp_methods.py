@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import quote
 
 import google_crc32c
 from google.cloud import kms_v1  # noqa: TID251 - the API's own messages
@@ -18,6 +18,10 @@ from tests.support.servers.gcp_ring import Algorithms, Rings, Version, check_lab
 _T = TypeVar("_T")
 _TEMPLATE = "crypto_key.version_template"
 _DIGESTS = {"sha256", "sha384", "sha512", "external_mu"}
+_NESTED = {
+    f"google.cloud.kms.v1.{name}"
+    for name in ("CryptoKey", "CryptoKeyVersion", "CryptoKeyVersionTemplate", "Digest")
+}
 _PAGES = {"parent", "page_size", "page_token"}
 
 
@@ -157,17 +161,17 @@ def _signer(version: Version) -> gcp_material.Sign:
     return version.signer
 
 
-def check_request(method: Method, request: Any, metadata: dict[str, Any]) -> None:
+def check_request(method: Method, request: Any, routed: str) -> None:
     """Refuse what is set and not expected, and a request without the routing header."""
-    unknown = {path for path in _set_fields(request, "") if path not in method.fields}
+    unknown = _set_fields(request, "") - method.fields
     if unknown:
         raise invalid(f"Unexpected fields: {', '.join(sorted(unknown))}.")
     value: Any = request
     for part in method.routed_by.split("."):
         value = getattr(value, part)
-    routed = parse_qs(metadata.get("x-goog-request-params", "")).get(method.routed_by)
-    if routed != [value]:
-        raise invalid(f"x-goog-request-params must have {method.routed_by}={value}, has {routed}.")
+    wanted = f"{method.routed_by}={quote(value, safe='/')}"
+    if routed != wanted:
+        raise invalid(f"x-goog-request-params must be {wanted}, is {routed!r}.")
 
 
 def _set_fields(message: Any, prefix: str) -> set[str]:
@@ -176,8 +180,7 @@ def _set_fields(message: Any, prefix: str) -> set[str]:
     found = set()
     for field, value in message.ListFields():
         path = prefix + field.name
-        nested = field.message_type is not None and not field.message_type.GetOptions().map_entry
-        if nested and field.message_type.file.package == "google.cloud.kms.v1":
+        if field.message_type is not None and field.message_type.full_name in _NESTED:
             found |= _set_fields(value, f"{path}.")
         else:
             found.add(path)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from google.cloud import kms_v1  # noqa: TID251 - the API's own messages
 
 from tests.support.servers import gcp_material
 
-State = kms_v1.CryptoKeyVersion.CryptoKeyVersionState
+
+def _plain(members: Any) -> Any:
+    """The members of the API's enum: its own compare slowly."""
+    return IntEnum("State", {one.name: one.value for one in members})
+
+
+State = _plain(kms_v1.CryptoKeyVersion.CryptoKeyVersionState)
 Algorithms: Any = kms_v1.CryptoKeyVersion.CryptoKeyVersionAlgorithm
 DAY = 86400
 _KEY_ID = re.compile(r"[a-zA-Z0-9_-]{1,63}")
@@ -152,6 +159,8 @@ class Rings:
         return version
 
     def add_key(self, parent: str, key_id: str, wanted: Any) -> Key:
+        if parent.endswith("/absent"):
+            raise _missing("KeyRing", parent)
         name = f"{parent}/cryptoKeys/{key_id}"
         if not _KEY_ID.fullmatch(key_id):
             raise invalid(f"CryptoKey ID {key_id!r} must match the regular expression {_KEY_ID.pattern}.")

@@ -28,9 +28,6 @@ from tests.support.servers.gcp_ring import Refusal, Rings
 
 SERVICE = "google.cloud.kms.v1.KeyManagementService"
 CONTROL = "signerd.tests.Behaviour"
-STREAMS = 100
-"""Calls under way on one connection, as many as Google's front ends allow."""
-
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
 
@@ -53,8 +50,8 @@ class Server:
     async def _set(self, request: bytes, context: object) -> bytes:
         """Take new settings; answers with the calls counted so far."""
         wanted = json.loads(request)
-        if "faults" in wanted:
-            wanted["faults"] = [Fault(**one) for one in wanted["faults"]]
+        if fault := wanted.pop("fault", None):
+            self.behaviour.faults.append(Fault(**fault))
         for name, value in wanted.items():
             setattr(self.behaviour, name, value)
         return json.dumps(self.behaviour.calls).encode()
@@ -64,13 +61,16 @@ class Server:
 
         async def handle(request: Any, context: Any) -> Any:
             calls[name] = calls.get(name, 0) + 1
+            if behaviour.watched:
+                behaviour.peers.add(context.peer())
+                calls["connections"] = len(behaviour.peers)
             if behaviour.latency:
                 await asyncio.sleep(behaviour.latency)
             fault = behaviour.fault(name) if behaviour.faults else None
             try:
                 if fault is not None and not fault.late:
                     await _go_wrong(fault, context)
-                check_request(method, request, dict(context.invocation_metadata()))
+                check_request(method, request, _routed(context))
                 answer = method.run(self.methods, request)
             except Refusal as refusal:
                 await _refuse(context, refusal)
@@ -81,6 +81,11 @@ class Server:
         return grpc.unary_unary_rpc_method_handler(
             handle, method.request.FromString, lambda answer: answer.SerializeToString()
         )
+
+
+def _routed(context: Any) -> str:
+    found = (value for key, value in context.invocation_metadata() if key == "x-goog-request-params")
+    return str(next(found, ""))
 
 
 async def _go_wrong(fault: Fault, context: Any) -> None:
@@ -115,8 +120,7 @@ async def _abort(context: Any, code: grpc.StatusCode, message: str, details: lis
 
 async def serve(port: int, file: Path | None) -> None:
     """Serve until SIGTERM."""
-    options = [("grpc.so_reuseport", 0), ("grpc.max_concurrent_streams", STREAMS)]
-    server = grpc.aio.server(options=options)
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers(tuple(Server(file).handlers()))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
