@@ -94,10 +94,10 @@ async def test_keys_that_were_acknowledged_exist_and_repeated_requests_give_the_
             await creating
     async with daemon.async_client() as client:
         await check_keys(client, made)
+        files = await check_files(client, daemon)
     assert daemon.stop() == 0
     stored(daemon.shard)
-    files = list((daemon.home / "keys").rglob("*.key"))
-    tell(f"{CREATIONS} kills during key creation; {len(made)} keys acknowledged, {len(files)} key files")
+    tell(f"{CREATIONS} kills during key creation; {len(made)} keys acknowledged, {files} key files")
 
 
 async def create_for_ever(client: AsyncClient, made: dict[str, CreateKeyResponse]) -> None:
@@ -126,3 +126,13 @@ async def check_keys(client: AsyncClient, made: dict[str, CreateKeyResponse]) ->
         assert signed.key_id == first.key.versions[0].key_id
         with pytest.raises(SignerdError, match="exists"):
             await client.create_key(name)
+
+
+async def check_files(client: AsyncClient, daemon: Daemon) -> int:
+    """Every key signs, and every key file is a key's; gives how many there are."""
+    listed = (await client.list_keys(page_size=1000)).keys
+    for key in listed:
+        assert (await client.sign(key.name, message=b"x")).key_id == key.versions[0].key_id
+    files = list((daemon.home / "keys").rglob("*.key"))
+    assert len(files) == len(listed)
+    return len(files)
