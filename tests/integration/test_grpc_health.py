@@ -18,7 +18,7 @@ from tests.support.daemons import Daemon, serving, short_home
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-SERVICES = ["signerd.v1.Admin", "signerd.v1.Audit", "signerd.v1.Keys", "signerd.v1.Signer"]
+SERVICES = [f"signerd.v1.{name}" for name in ("Admin", "Audit", "Keys", "Providers", "Signer")]
 
 
 @pytest.fixture
