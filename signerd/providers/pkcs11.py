@@ -201,7 +201,9 @@ class Pkcs11Provider:
             reason, what = Reason.PROVIDER_TIMEOUT, "did not answer in time; its worker is started again"
         else:
             reason, what = Reason.PROVIDER_UNAVAILABLE, "lost its worker process; another one is started"
-        return SignerdError(reason, f"provider {self._name!r} {what}", retry_after=_RESTART_SECONDS)
+        # Without a time to come back the guard repeats a call: not the one that may have killed the worker.
+        retry_after = _RESTART_SECONDS if broken.first else None
+        return SignerdError(reason, f"provider {self._name!r} {what}", retry_after=retry_after)
 
     def _failed(self, kind: Kind, detail: str) -> SignerdError:
         reason, what = _REASONS[kind]

@@ -10,7 +10,7 @@ from itertools import count
 
 import msgspec
 
-from signerd.providers.pkcs11_frames import Answer, Frame, Splitter, answers, encode
+from signerd.providers.pkcs11_frames import Answer, Failed, Frame, Kind, Splitter, answers, encode
 
 WINDOW = 64
 """Requests that the worker is given at once: enough to be always busy, few enough that those given up are dropped."""
@@ -19,10 +19,14 @@ _numbers = count(1)
 
 
 class Broken(Exception):
-    """The worker is gone, or was given up; `timed_out` where it had not answered this very request in time."""
+    """The worker is gone, or was given up.
 
-    def __init__(self, timed_out: bool = False) -> None:
+    `first`: this request was the one it had at hand, so it may be the cause; `timed_out`: it took too long.
+    """
+
+    def __init__(self, *, first: bool = False, timed_out: bool = False) -> None:
         super().__init__()
+        self.first = first
         self.timed_out = timed_out
 
 
@@ -41,8 +45,9 @@ class _Asked:
 class Channel(asyncio.Protocol):
     """One worker's socket. Each request may take `seconds` from when the worker could begin with it."""
 
-    def __init__(self, on_lost: Callable[[], None]) -> None:
+    def __init__(self, on_lost: Callable[[Channel], None]) -> None:
         self._on_lost = on_lost
+        self.lost = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._splitter = Splitter()
@@ -50,14 +55,10 @@ class Channel(asyncio.Protocol):
         self._given: deque[_Asked] = deque()
         self._begun = self._suspected = 0.0
         self._watch: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._writing = False
         self.frozen = False
         self.answered = 0
-
-    @property
-    def usable(self) -> bool:
-        """Whether requests can be put."""
-        return self._transport is not None
 
     async def ask(self, request: Frame, seconds: float) -> Answer:
         """Put a request; raises Broken."""
@@ -80,16 +81,24 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio.Protocol: nothing that was asked will be answered."""
-        self._transport = None
+        self._end()
         if self._watch is not None:
             self._watch.cancel()
         first = self._given[0] if self._given else None
         for asked in (*self._given, *self._waiting):
             if not asked.answer.done():
-                asked.answer.set_exception(Broken(self.frozen and asked is first))
+                asked.answer.set_exception(
+                    Broken(first=asked is first, timed_out=self.frozen and asked is first)
+                )
         self._given.clear()
         self._waiting.clear()
-        self._on_lost()
+
+    def _end(self) -> None:
+        """Take no more requests."""
+        self._transport = None
+        if not self.lost.is_set():
+            self.lost.set()
+            self._on_lost(self)
 
     def data_received(self, data: bytes) -> None:
         """asyncio.Protocol: answers come in the order of the requests."""
@@ -100,6 +109,7 @@ class Channel(asyncio.Protocol):
             self._abort()
             return
         self._begun = self._loop.time()
+        self._watch_first()
         self._write_soon()
 
     def _take(self, answer: Answer) -> None:
@@ -110,6 +120,8 @@ class Channel(asyncio.Protocol):
         self.answered += 1
         if not asked.answer.done():
             asked.answer.set_result(answer)
+        if isinstance(answer, Failed) and answer.kind is Kind.UNAVAILABLE:
+            self._abort()  # it ends itself
 
     def _write_soon(self) -> None:
         if self._waiting and not self._writing and len(self._given) < WINDOW:
@@ -134,8 +146,16 @@ class Channel(asyncio.Protocol):
             self._watch_first()
 
     def _watch_first(self) -> None:
-        if self._watch is None and self._given:
-            self._watch = self._loop.call_at(self._begun + self._given[0].seconds, self._look)
+        """See to it that somebody looks when the time of the first request is over, or earlier."""
+        if not self._given:
+            return
+        due = self._begun + self._given[0].seconds
+        if self._watch is not None:
+            if self._due <= due:
+                return
+            self._watch.cancel()
+        self._due = due
+        self._watch = self._loop.call_at(due, self._look)
 
     def _look(self) -> None:
         """Give the worker up if it has been at one request for too long."""
@@ -147,7 +167,8 @@ class Channel(asyncio.Protocol):
         elif self._suspected != self._begun:
             # The answer may lie in the socket, if the loop itself was kept from looking.
             self._suspected = self._begun
-            self._watch = self._loop.call_later(_GRACE, self._look)
+            self._due = self._loop.time() + _GRACE
+            self._watch = self._loop.call_at(self._due, self._look)
         else:
             self.frozen = True
             self._abort()
@@ -155,3 +176,4 @@ class Channel(asyncio.Protocol):
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+            self._end()

@@ -54,7 +54,6 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._trouble: tuple[Reason, str] | None = None
         self._settled = asyncio.Event()
-        self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self.ready: Ready | None = None
@@ -104,9 +103,10 @@ class WorkerProcess:
         while True:
             refused = await self._attempt()
             begun = asyncio.get_running_loop().time()
-            if usable := self._channel is not None:
-                await self._lost.wait()
-                await self._drop()
+            channel = self._channel
+            if usable := channel is not None:
+                await channel.lost.wait()
+                await self._clear_away(channel)
             if refused is not None:
                 await self._another_pin(refused)
             calm = usable and asyncio.get_running_loop().time() - begun > _CALM
@@ -133,7 +133,6 @@ class WorkerProcess:
         return pin if self._trouble and self._trouble[0] is Reason.PROVIDER_DENIED else None
 
     async def _open(self, pin: str) -> Channel:
-        self._lost.clear()
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -142,7 +141,7 @@ class WorkerProcess:
                 ours.close()
                 raise
         loop = asyncio.get_running_loop()
-        _, channel = await loop.create_unix_connection(lambda: Channel(self._lost.set), sock=ours)
+        _, channel = await loop.create_unix_connection(lambda: Channel(self._drop), sock=ours)
         try:
             return await self._greeted(channel, pin)
         except BaseException:
@@ -188,13 +187,15 @@ class WorkerProcess:
             failed(_log, self._name, reason, vendor, secrets=(pin,) if pin else (), what=what)
         return reason, message
 
-    async def _drop(self) -> None:
-        """Take note that the worker is lost: requests wait for the next one."""
-        timed_out = self._channel is not None and self._channel.frozen
-        self._channel = None
-        self._settled.clear()
-        await self._reap(0.1 if not timed_out else 0)
-        why = "did not answer in time and was killed" if timed_out else self._ending()
+    def _drop(self, channel: Channel) -> None:
+        """Take note that a worker is lost: from now on requests wait for the next one."""
+        if self._channel is channel:
+            self._channel = None
+            self._settled.clear()
+
+    async def _clear_away(self, channel: Channel) -> None:
+        await self._reap(0 if channel.frozen else 0.1)
+        why = "did not answer in time and was killed" if channel.frozen else self._ending()
         _log.warning("provider %s: worker %s; another one is started", self._name, why)
 
     async def _another_pin(self, refused: bytes) -> None:

@@ -108,9 +108,10 @@ class Token:
 
     def answer(self, request: Request) -> Answer:
         """Carry out a request; raises what the binding raises."""
+        if isinstance(request, Sign):
+            return Signed(request.number, self._sign(request))
+        self._check_present()
         match request:
-            case Sign():
-                return Signed(request.number, self._sign(request))
             case Find():
                 found = [key for key in self._private(request.label, request.id) if key[Attribute.SIGN]]
                 return Found(request.number, objects.describe(self._session, found))
@@ -137,10 +138,15 @@ class Token:
                 del self._keys[identity]
         found = self._only(request.label, request.id)
         if not found:
+            self._check_present()
             raise Refusal(Kind.MISSING, "no private key of that label and id")
         signature = _signed(found[0], request)
         self._keys[identity] = found[0]
         return signature
+
+    def _check_present(self) -> None:
+        """Raise what the binding raises if the token was pulled out: some modules just show no objects any more."""
+        self._token.slot.get_token()
 
     def _make(self, order: Make) -> Answer:
         if list(self._private(None, order.id)):
