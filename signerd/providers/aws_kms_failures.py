@@ -9,8 +9,8 @@ from signerd.connections.aws import Told
 from signerd.errors import Reason, SignerdError
 from signerd.providers.failures import failed
 
-QUOTA_SECONDS = 1.0
-"""Quotas of KMS count by the second."""
+PAUSE = 1.0
+"""Seconds after which it is worth trying again: quotas count by the second, and the SDK has tried twice."""
 
 _log = logging.getLogger("signerd.providers.aws_kms")
 
@@ -68,7 +68,8 @@ _BY_REASON = {
     ),
 }
 _REASONS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
-_TOO_MANY, _DENIED, _SERVER_FAULT = 429, 403, 500
+_LATER = frozenset({Reason.PROVIDER_THROTTLED, Reason.PROVIDER_UNAVAILABLE})
+_REFUSED, _DENIED, _TOO_MANY, _SERVER_FAULT = 400, 403, 429, 500
 # A refused signature comes back with the request that it should have been for, session token and all.
 _UNKNOWN_SPEC = re.compile(r"'keySpec' failed to satisfy constraint: Member must satisfy enum", re.IGNORECASE)
 _TOKEN = re.compile(r"(?<=x-amz-security-token:)\S+", re.IGNORECASE)
@@ -85,7 +86,7 @@ def reason_of(failure: Told) -> Reason:
         return Reason.PROVIDER_THROTTLED
     if failure.status == _DENIED:
         return Reason.PROVIDER_DENIED
-    if 0 < failure.status < _SERVER_FAULT:
+    if _REFUSED <= failure.status < _SERVER_FAULT:
         return Reason.PROVIDER_REFUSED
     return Reason.PROVIDER_UNAVAILABLE
 
@@ -99,7 +100,7 @@ def failure(failed_with: Told, provider: str, operation: str, secrets: tuple[str
         reason,
         _TOKEN.sub("[removed]", failed_with.text),
         secrets=secrets,
-        retry_after=QUOTA_SECONDS if reason is Reason.PROVIDER_THROTTLED else None,
+        retry_after=PAUSE if reason in _LATER else None,
         what=_what(failed_with, operation),
     )
 
