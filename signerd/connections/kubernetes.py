@@ -204,7 +204,7 @@ def _client(access: Access, connections: int) -> ApiClient:
     _load(found, access)
     _check_transport(found, access)
     # One more try for what a restarted server closed under our feet; never for a POST that may have been read.
-    found.retries = Retry(total=1, redirect=0, status=0, other=0)
+    found.retries = Retry(total=1, redirect=False, status=0, other=0, respect_retry_after_header=False)
     found.connection_pool_maxsize = connections
     client = ApiClient(found)
     client.user_agent = "signerd"
@@ -228,6 +228,8 @@ def _load(found: Configuration, access: Access) -> None:
 
 def _check_transport(found: Configuration, access: Access) -> None:
     """Private keys travel here: TLS with a checked certificate, or no network at all."""
+    if not found.host:
+        raise _unusable(access, "the cluster has no server")
     url = urlsplit(found.host)
     if url.scheme == "https" and not found.verify_ssl:
         raise _unusable(access, "insecure-skip-tls-verify is set; name the CA in certificate-authority")
