@@ -38,18 +38,21 @@ class FakeVault:
 
     token = ROOT_TOKEN
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tls: Path | None = None) -> None:
+        """`tls` is a directory with server.crt, server.key and ca.crt: clients need a certificate then."""
         self._state = directory / "vault.json"
+        self._tls = tls
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.support.servers.vault_serve"]
         command += ["--port", str(self.port), "--state", str(self._state)]
+        command += ["--tls", str(self._tls)] if self._tls else []
         self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -203,6 +204,19 @@ class Engine:
             except ValueError as error:
                 raise wrapped_error(str(error)) from None
         return {"batch_results": [self._item(self.keys[name], item, asked) for item in items]}
+
+    def verify(self, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether an ECDSA signature of a digest is right."""
+        if name not in self.keys:
+            raise Refused(400, "signature verification key not found")
+        head, _, value = str(asked["signature"]).rpartition(":")
+        key: Any = self.keys[name].versions[int(head.removeprefix("vault:v"))]
+        scheme = ec.ECDSA(Prehashed(HASHES[asked["hash_algorithm"]]))
+        try:
+            key.public_key().verify(base64.b64decode(value), base64.b64decode(asked["input"]), scheme)
+        except InvalidSignature:
+            return {"valid": False}
+        return {"valid": True}
 
     def _item(self, key: Key, item: Mapping[str, str], asked: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -125,6 +126,10 @@ class Fake:
         kind = " ".join((verb, parts[0], *("NAME" for _ in parts[1:2]), *parts[2:]))
         operations: dict[str, Callable[[], Any]] = {
             "POST sign NAME": lambda: self._sign(name, asked),
+            f"POST sign NAME {parts[-1]}": lambda: self._sign(name, {**asked, "hash_algorithm": parts[-1]}),
+            f"POST verify NAME {parts[-1]}": lambda: engine.verify(
+                name, {**asked, "hash_algorithm": parts[-1]}
+            ),
             "GET wrapping_key": engine.wrapping_key,
             "LIST keys": lambda: {"keys": engine.names()},
             "GET keys NAME": lambda: engine.key(name).shown(name),
@@ -175,14 +180,24 @@ def spoilt(text: str, how: str) -> str:
     return wrong[how]
 
 
-async def serve(port: int, state: Path) -> None:
+def tls(files: Path | None) -> ssl.SSLContext | None:
+    """TLS with `server.crt`, `server.key`, and clients of `ca.crt` only."""
+    if files is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files / "ca.crt")
+    context.load_cert_chain(files / "server.crt", files / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def serve(port: int, state: Path, files: Path | None) -> None:
     fake = Fake(state)
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post(CONTROL, fake.control)
     app.router.add_route("*", "/v1/{path:.*}", fake.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls(files), reuse_address=True)
     await site.start()
     sys.stdout.write(f"{runner.addresses[0][1]}\n")
     sys.stdout.flush()
@@ -193,8 +208,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--tls", type=Path)
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.state))
+    asyncio.run(serve(given.port, given.state, given.tls))
 
 
 if __name__ == "__main__":

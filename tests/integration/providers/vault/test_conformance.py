@@ -6,11 +6,12 @@ from signerd.providers import registry
 from signerd.testing.conformance import ProviderConformance
 from signerd.testing.subjects import Subject
 from tests.integration.providers.vault.conftest import Server, setup
+from tests.support.servers.vault import FakeVault
 
 
 @pytest.fixture(scope="class")
 def subject(any_server: Server) -> Subject:
-    if hasattr(any_server, "mend"):
+    if isinstance(any_server, FakeVault):
         any_server.mend()
     return Subject(
         type_name="vault-transit",
