@@ -1,0 +1,159 @@
+"""What a daemon was given to log in with is in nothing that it writes or says, whatever goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from signerd.providers.failures import spellings
+from tests.integration.process.daemons import PASSWORD, Daemon
+from tests.integration.providers.k8s_secret.conftest import role
+from tests.support.servers import aws, kubernetes, vault, vault_auth
+from tests.support.servers.softhsm import PIN, SoftHsm
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDOFTHEGREPTEST", "AWS_SECRET_ACCESS_KEY": "the/secret+of/the+grep/test"}
+
+
+@dataclass
+class Rig:
+    """A provider's section, what it must not tell, and how to take its server away."""
+
+    section: dict[str, Any]
+    secrets: list[str]
+    stop: Callable[[], object]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def vault_token(directory: Path) -> Iterator[Rig]:
+    with vault.FakeVault(directory) as server:
+        section = {"type": "vault-transit", "address": server.address, "token": {"env": "VAULT_TOKEN"}}
+        yield Rig(section, [server.token], server.kill, {"VAULT_TOKEN": server.token})
+
+
+@contextmanager
+def vault_approle(directory: Path) -> Iterator[Rig]:
+    environment = {"ROLE_ID": vault_auth.ROLE_ID, "SECRET_ID": vault_auth.SECRET_ID}
+    with vault.FakeVault(directory) as server:
+        section = {
+            "type": "vault-transit",
+            "address": server.address,
+            "method": "approle",
+            "role_id": {"env": "ROLE_ID"},
+            "secret_id": {"env": "SECRET_ID"},
+        }
+        yield Rig(section, [*environment.values(), server.token], server.kill, environment)
+
+
+@contextmanager
+def vault_refusing(directory: Path) -> Iterator[Rig]:
+    with vault_approle(directory) as rig:
+        wrong = {"ROLE_ID": "a-role-id-that-is-wrong", "SECRET_ID": "a-secret-id-that-is-wrong"}
+        yield Rig(rig.section, list(wrong.values()), rig.stop, wrong)
+
+
+@contextmanager
+def aws_keys(directory: Path) -> Iterator[Rig]:
+    with aws.fake() as server:
+        section = {"type": "aws-kms", "region": aws.REGION, "endpoint": server.endpoint}
+        yield Rig(section, [KEYS["AWS_SECRET_ACCESS_KEY"]], server.stop, KEYS)
+
+
+def _hsm(directory: Path, pin: str) -> Rig:
+    hsm = SoftHsm(directory)
+    section = hsm.section().model_dump(mode="json", exclude_none=True)
+    return Rig({**section, "pin": {"env": "HSM_PIN"}}, [pin], hsm.remove, {"HSM_PIN": pin})
+
+
+@contextmanager
+def pkcs11_pin(directory: Path) -> Iterator[Rig]:
+    yield _hsm(directory, PIN)
+
+
+@contextmanager
+def pkcs11_wrong_pin(directory: Path) -> Iterator[Rig]:
+    yield _hsm(directory, "wrong-Geheim-№8")
+
+
+@contextmanager
+def k8s_token(directory: Path) -> Iterator[Rig]:
+    if why := kubernetes.missing():
+        pytest.skip(why)
+    with kubernetes.KubernetesServer(directory) as server:
+        namespace = server.namespace("keys", role())
+        section = {
+            "type": "k8s-secret",
+            "namespace": namespace,
+            "kubeconfig": str(server.kubeconfig()),
+        }
+        yield Rig(section, [kubernetes.USER], server.kill_api)
+
+
+MORE = (("keys", "discover", "--provider", "p"), ("keys", "check"), ("status", "-o", "json"))
+RIGS = [vault_token, vault_approle, vault_refusing, aws_keys, pkcs11_pin, pkcs11_wrong_pin, k8s_token]
+
+
+def use(daemon: Daemon, name: str, *more: tuple[str, ...]) -> str:
+    """Make a provider talk; gives what the callers see."""
+    artifact = daemon.directory / "artifact"
+    artifact.write_bytes(b"some bytes")
+    said = []
+    create, sign = ("keys", "create", name, "--provider", "p"), ("sign", "--key", "first", str(artifact))
+    for arguments in (create, sign, ("providers", "show", "p", "-o", "json"), *more):
+        done = daemon.ctl(*arguments)
+        said.append(f"$ {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return "\n".join(said)
+
+
+def command_lines(pid: int) -> str:
+    """The command lines of a process and its descendants, with the environment they were given for children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return "\n".join([own, *(command_lines(int(child)) for child in children)])
+
+
+def written(directory: Path) -> dict[str, str]:
+    """All that is below a directory."""
+    files = (path for path in directory.rglob("*") if path.is_file() and path.suffix != ".sock")
+    return {str(path.relative_to(directory)): path.read_bytes().decode("latin-1") for path in files}
+
+
+@pytest.mark.parametrize("rigged", RIGS, ids=lambda one: one.__name__)
+def test_secrets_are_told_to_nobody(
+    rigged: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with rigged(tmp_path_factory.mktemp("server")) as rig:
+        config = yaml.safe_dump({"log": {"level": "debug"}, "providers": {"p": rig.section}})
+        daemon = Daemon(tmp_path_factory.mktemp("d"), config, **rig.environment)
+        try:
+            daemon.start()
+            told = {"callers": use(daemon, "first", *MORE), "processes": command_lines(daemon.pid)}
+            rig.stop()
+            told["callers without a server"] = use(daemon, "second")
+        finally:
+            daemon.end()
+        told |= written(daemon.directory)
+    assert "serving" in told["log"]
+    assert "create first --provider p: 0" in told["callers"] or "PROVIDER_" in told["callers"]
+    assert "create second --provider p: 0" not in told["callers without a server"]
+    assert any(name.startswith("home/audit") for name in told)
+    for secret in [*rig.secrets, PASSWORD]:
+        found = [where for where, text in told.items() for one in spellings(secret) if hides(text, one)]
+        assert found == [], f"{secret!r} is in {found}"
+
+
+def hides(text: str, secret: str) -> bool:
+    """Whether a text read as Latin-1 has it: what is no ASCII shows as its UTF-8 bytes there."""
+    return secret in text or secret.encode(errors="replace").decode("latin-1") in text
+
+
+def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(f"logged in with {PIN}")
+    (text,) = written(tmp_path).values()
+    assert any(hides(text, one) for one in spellings(PIN))
