@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from signerd.core.algorithms import TABLE, Algorithm, Family
 from signerd.core.digests import Digest
 from signerd.core.inputs import Message, Mu, SigningInput
-from signerd.core.public_keys import ML_DSA_SETS
+from signerd.core.public_keys import ML_DSA_SETS, spki
 from signerd.errors import Reason, SignerdError
 
 MOST_DATA = 64 * 1024
@@ -58,16 +56,8 @@ def is_post_quantum(name: str) -> bool:
 
 def spki_of(name: str, raw: bytes) -> bytes:
     """SubjectPublicKeyInfo of a post-quantum public key in NIST's raw form; raises ValueError."""
-    from signerd.core.public_keys import spki
-
     algorithm = _BY_NAME[name]
     return spki(ML_DSA_SETS[algorithm.size].from_public_bytes(raw))
-
-
-def mu_of(public_key: bytes, message: bytes) -> bytes:
-    """External mu of a message under a raw ML-DSA public key, with an empty context (FIPS 204, algorithm 2 and 7)."""
-    tr = hashlib.shake_256(public_key).digest(64)
-    return hashlib.shake_256(tr + b"\x00\x00" + message).digest(64)
 
 
 def member_of(algorithm: Algorithm, given: SigningInput) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ import google_crc32c
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from signerd.core.algorithms import Algorithm, Family
+from signerd.core.external_mu import external_mu
 from signerd.core.inputs import Message, Mu, SigningInput
 from signerd.core.public_keys import PublicKey, spki
 from signerd.errors import Reason, SignerdError
@@ -20,7 +21,6 @@ from signerd.providers.gcp_kms_algorithms import (
     check_size,
     is_post_quantum,
     member_of,
-    mu_of,
     spki_of,
 )
 from signerd.providers.gcp_kms_calls import Calls, routing
@@ -33,10 +33,9 @@ _POST_QUANTUM = "PQ_"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version's public key: the API's name of the algorithm, the raw form (post-quantum only) and the DER."""
+    """A version's public key in DER, and the API's name of its algorithm."""
 
     algorithm: str
-    raw: bytes = field(repr=False)
     der: bytes = field(repr=False)
 
 
@@ -76,7 +75,7 @@ class Answers:
             key = load_pem_public_key(data)
         except ValueError:
             return None
-        return Published(self._algorithm(answer), b"", spki(key)) if isinstance(key, PublicKey) else None
+        return Published(self._algorithm(answer), spki(key)) if isinstance(key, PublicKey) else None
 
     def _read_raw(self, answer: Any) -> Published | None:
         sent = answer.public_key
@@ -84,7 +83,7 @@ class Answers:
             return None
         algorithm = self._algorithm(answer)
         try:
-            return Published(algorithm, sent.data, spki_of(algorithm, sent.data))
+            return Published(algorithm, spki_of(algorithm, sent.data))
         except (ValueError, KeyError):
             return None
 
@@ -124,7 +123,7 @@ class Answers:
         published = self._published.get(name) or await self.public_key(name, _POST_QUANTUM)
         takes_mu = published.algorithm.endswith(EXTERNAL_MU)
         if takes_mu and isinstance(given, Message):
-            return Mu(mu_of(published.raw, given.data))
+            return external_mu(published.der, given.data)
         if isinstance(given, Mu) and not takes_mu:
             raise SignerdError(
                 Reason.MU_NOT_ACCEPTED,

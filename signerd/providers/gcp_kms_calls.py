@@ -6,6 +6,7 @@ left out with it; the guard retries.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
@@ -87,7 +88,9 @@ class Calls:
 
     async def _method(self, method: str, request: Any, answer: str) -> Callable[[], Call]:
         read = getattr(self.messages, answer).pb().FromString
-        found = self._methods[method] = await self._channels.method(method, request.SerializeToString, read)
+        async with asyncio.timeout(self._seconds):
+            found = await self._channels.method(method, request.SerializeToString, read)
+        self._methods[method] = found
         return found
 
 

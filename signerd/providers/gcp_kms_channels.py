@@ -32,8 +32,7 @@ class Channels:
         self._endpoint = endpoint or f"{client.DEFAULT_ENDPOINT}:443"
         self._plaintext = plaintext
         self._wanted = -(-concurrent // STREAMS)
-        self._channels: list[Any] = []
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[list[Any]] | None = None
 
     def __str__(self) -> str:
         return self._endpoint
@@ -42,20 +41,27 @@ class Channels:
         self, name: str, write: Callable[..., bytes], read: Callable[..., Any]
     ) -> Callable[[], Call]:
         """What picks, for each call, the method of a channel; `write` and `read` turn messages into bytes and back."""
-        async with self._opening:
-            if not self._channels:
-                self._channels = await self._opened()
         path = _SERVICE + name
         lanes = [
             (channel, channel.unary_unary(path, request_serializer=write, response_deserializer=read))
-            for channel in self._channels
+            for channel in await self._open()
         ]
         return _picker(lanes)
 
+    async def _open(self) -> list[Any]:
+        """The channels; who waits for them shares the work, which goes on if they give up."""
+        task = self._opening
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._opening = asyncio.create_task(self._opened())
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await asyncio.shield(task)
+
     async def close(self) -> None:
         """Close the connections."""
-        channels, self._channels = self._channels, []
-        for channel in channels:
+        task, self._opening = self._opening, None
+        if task is None or task.cancel() or task.cancelled() or task.exception() is not None:
+            return
+        for channel in task.result():
             await channel.close()
 
     async def _opened(self) -> list[Any]:

@@ -32,7 +32,12 @@ _STATES = {
 }
 _STATE = re.compile(r"current state is: ([A-Z_]+)")
 _DETAILS = "grpc-status-details-bin"
-_CREDENTIALS = ("DefaultCredentialsError", "RefreshError")
+# Errors outside a call, by their class: the SDK need not be imported to know them.
+_OTHERS = {
+    "DefaultCredentialsError": Reason.PROVIDER_DENIED,
+    "RefreshError": Reason.PROVIDER_DENIED,
+    "TimeoutError": Reason.PROVIDER_TIMEOUT,
+}
 _LONGEST_PAUSE = 60.0
 
 
@@ -40,8 +45,8 @@ def failure(provider: str, error: Exception) -> SignerdError:
     """Log a failed call, and give the error for the caller."""
     status = status_of(error)
     reason = _REASONS.get(status, Reason.PROVIDER_UNAVAILABLE)
-    if not status and type(error).__name__ in _CREDENTIALS:
-        reason = Reason.PROVIDER_DENIED
+    if not status:
+        reason = _OTHERS.get(type(error).__name__, reason)
     if status == "FAILED_PRECONDITION" and (state := _state_in(error)):
         return unusable(provider, state)
     if reason is Reason.KEY_EXISTS:  # nothing went wrong: a key gets its next version

@@ -109,11 +109,12 @@ def with_mark(marks: Iterable[Mark], order: Order, numbers: Iterable[int]) -> li
 def labels_with(labels: Mapping[str, str], marks: Iterable[Mark], gone: Iterable[int] = ()) -> dict[str, str]:
     """Labels with exactly these marks; others stay. The oldest marks give way where there are too many labels.
 
-    `gone` are the numbers of destroyed versions: their marks go first.
+    Those of no version go first, and those of destroyed ones, whose numbers are `gone`.
     """
     others = {name: value for name, value in labels.items() if not name.startswith(_TAG)}
-    destroyed = set(gone)
-    wanted = sorted(marks, key=lambda mark: (mark.number not in destroyed, mark.place))
+    wanted = sorted(marks, key=lambda mark: mark.place)
+    useless = {0, *gone}
+    wanted = sorted(wanted[:-1], key=lambda mark: mark.number not in useless) + wanted[-1:]
     room = max(MOST_LABELS - len(others), 1)
     return {**others, **dict(mark.label for mark in wanted[-room:])}
 
