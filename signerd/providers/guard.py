@@ -91,11 +91,6 @@ class Guarded:
         """What can be done at the provider, as far as it knows by now: some learn it when they first connect."""
         return self._provider.capabilities
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the provider can do, as far as it knows: of a token it is known once that is open."""
-        return self._provider.capabilities
-
     def signer(self, version: PinnedVersion) -> Sign | None:
         """What signs at once, with the same guarantees as `sign`; None where that takes waiting."""
         ready = self._ready.get(version)
