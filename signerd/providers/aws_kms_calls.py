@@ -64,7 +64,9 @@ class KmsCalls:
         self._once = once
         self._secrets = secrets
 
-    def sign(self, key_id: str, message: bytes, message_type: MessageTypeType, row: Row) -> bytes:
+    def sign(
+        self, key_id: str, message: bytes, message_type: MessageTypeType, row: Row, *, quiet: bool = False
+    ) -> bytes:
         """Sign."""
         # No context manager: this is the hot path.
         try:
@@ -73,7 +75,7 @@ class KmsCalls:
             )
             return answer["Signature"]
         except Exception as error:  # noqa: BLE001 - an SDK's exception may be anything
-            raise self._failed(error, "Sign") from None
+            raise self._failed(error, "Sign", quiet=quiet) from None
 
     def describe(self, key_id: str, *, quiet: bool = False) -> Described:
         """DescribeKey; an alias is resolved."""

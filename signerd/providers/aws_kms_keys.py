@@ -44,6 +44,8 @@ class KmsKeys:
         self._region = region
         self._pause = pause
         self._public_keys: dict[str, bytes] = {}
+        self._unproven: set[str] = set()
+        """Keys made here that have not signed yet: not every host of AWS may know them."""
 
     def __len__(self) -> int:
         return len(self._public_keys)
@@ -53,7 +55,11 @@ class KmsKeys:
         if isinstance(given, Message) and len(given.data) > LONGEST_MESSAGE:
             given = external_mu(self._public_key(key_id), given.data)
         message, message_type = wire_form(given)
-        return self._calls.sign(key_id, message, message_type, row)
+        if key_id not in self._unproven:
+            return self._calls.sign(key_id, message, message_type, row)
+        signature = self._settled(lambda: self._calls.sign(key_id, message, message_type, row, quiet=True))
+        self._unproven.discard(key_id)
+        return signature
 
     def _public_key(self, key_id: str) -> bytes:
         known = self._public_keys.get(key_id)
@@ -134,14 +140,16 @@ class KmsKeys:
         try:
             if order.private_key is not None:
                 self._take_in(described.arn, order.private_key)
-            self._public_keys[described.arn] = self._first_public_key(described.arn)
+            public_key = self._settled(lambda: self._calls.public_key(described.arn, quiet=True))
         except SignerdError:
             with suppress(SignerdError):
                 self._calls.change(described.arn, Change.DESTROY)
             raise
+        self._public_keys[described.arn] = public_key
+        self._unproven.add(described.arn)
         if order.version == 1:
             self._point(described.arn, order)
-        uri, public_key = key_uri(self._region, described.arn), self._public_keys[described.arn]
+        uri = key_uri(self._region, described.arn)
         return Material(uri, public_key, order.tags, tied_algorithm(row.spec))
 
     def _created(self, order: Order, row: Row) -> Described:
@@ -159,15 +167,16 @@ class KmsKeys:
         parameters = self._calls.import_parameters(arn)
         self._calls.import_material(arn, parameters.token, wrap(private_key, parameters.wrapping_key))
 
-    def _first_public_key(self, arn: str) -> bytes:
+    def _settled(self, call: Callable[[], bytes]) -> bytes:
+        """What a new key answers once AWS knows it."""
         for _ in range(_TRIES):
             try:
-                return self._calls.public_key(arn, quiet=True)
+                return call()
             except SignerdError as error:
                 if error.reason not in _UNUSABLE:
                     raise
             self._pause(_PAUSE)
-        return self._calls.public_key(arn)
+        return call()
 
     def _point(self, arn: str, order: Order) -> None:
         """The key is made whatever becomes of its alias."""
@@ -182,6 +191,7 @@ class KmsKeys:
 
     def change(self, key_id: str, change: Change) -> None:
         """Disable, enable or schedule the deletion of a key; what is so already stays so."""
+        self._unproven.discard(key_id)
         try:
             self._calls.change(key_id, change)
         except SignerdError as error:

@@ -5,30 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 from signerd.config_providers import Pkcs11Provider as Section
 from signerd.errors import Reason, SignerdError
-from signerd.process import clean_environment
 from signerd.providers.base import Health
 from signerd.providers.failures import failed
 from signerd.providers.pkcs11_channel import Broken, Channel, next_number
 from signerd.providers.pkcs11_frames import Failed, Hello, Kind, Ready
+from signerd.providers.pkcs11_spawning import Spawned, Spawner
 
-COMMAND = (sys.executable, "-P", "-m", "signerd.providers.pkcs11_worker")
 START_SECONDS = 10.0
 """For loading the module and logging in: network modules take seconds for it."""
 _CLOSE_SECONDS = 1.0
 _PIN_SECONDS = 1.0
-_FIRST_PAUSE = 0.05
+_FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 5.0
-_LONGEST_AFTER_USE = 0.4
+_LONGEST_AFTER_USE = 0.25
 _CALM = 5.0
 
 _log = logging.getLogger(__name__)
@@ -51,7 +44,8 @@ class WorkerProcess:
         self._section = section
         self._pin = pin
         self._channel: Channel | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._spawner = Spawner(section.environment)
+        self._spawned: Spawned | None = None
         self._trouble: tuple[Reason, str] | None = None
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +61,7 @@ class WorkerProcess:
     @property
     def pid(self) -> int | None:
         """Process id of the worker, None where none runs."""
-        return self._process.pid if self._process else None
+        return self._spawned.process.pid if self._spawned else None
 
     def start(self) -> None:
         """Begin to open the token, unless that was done; needs a running loop."""
@@ -94,7 +88,8 @@ class WorkerProcess:
                 await self._task
         if self._channel is not None:
             self._channel.close()
-        await self._reap(_CLOSE_SECONDS)
+        await self._end(_CLOSE_SECONDS)
+        await self._spawner.close()
         self._channel = None
         self._settled.set()
 
@@ -120,6 +115,7 @@ class WorkerProcess:
             pin = await asyncio.to_thread(self._pin)
             self._channel = await self._open(pin.decode())
             self._trouble = None
+            self._spawner.prepare()
             _log.info("provider %s: token open in worker %s", self._name, self.pid)
         except SignerdError as error:
             self._trouble = error.reason, error.message
@@ -128,18 +124,13 @@ class WorkerProcess:
         except OSError as error:
             self._trouble = self._told(Reason.PROVIDER_UNAVAILABLE, error, "no worker can be started")
         if self._channel is None:
-            await self._reap(0)
+            await self._end(0)
         self._settled.set()
         return pin if self._trouble and self._trouble[0] is Reason.PROVIDER_DENIED else None
 
     async def _open(self, pin: str) -> Channel:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = _spawn(theirs, self._section.environment)
-            except OSError:
-                ours.close()
-                raise
+        self._spawned = self._spawner.take()
+        ours = self._spawned.connection
         loop = asyncio.get_running_loop()
         _, channel = await loop.create_unix_connection(lambda: Channel(self._drop), sock=ours)
         try:
@@ -156,7 +147,7 @@ class WorkerProcess:
             answer = await channel.ask(hello, START_SECONDS)
         except Broken as broken:
             reason = Reason.PROVIDER_TIMEOUT if broken.timed_out else Reason.PROVIDER_UNAVAILABLE
-            await self._reap(0.1)
+            await self._end(0.1)
             raise SignerdError(
                 *self._told(reason, self._ending(), "the module failed while the token was opened")
             ) from None
@@ -194,7 +185,7 @@ class WorkerProcess:
             self._settled.clear()
 
     async def _clear_away(self, channel: Channel) -> None:
-        await self._reap(0 if channel.frozen else 0.1)
+        await self._end(0 if channel.frozen else 0.1)
         why = "did not answer in time and was killed" if channel.frozen else self._ending()
         _log.warning("provider %s: worker %s; another one is started", self._name, why)
 
@@ -206,22 +197,12 @@ class WorkerProcess:
                 if await asyncio.to_thread(self._pin) != refused:
                     return
 
-    async def _reap(self, patience: float) -> None:
-        """Wait for the process to end, then kill it. One that can't be killed now is left to the kernel."""
-        process = self._process
-        if process is None:
-            return
-        for seconds in (patience, _CLOSE_SECONDS):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(process.wait, seconds)
-                break
-            process.kill()
+    async def _end(self, patience: float) -> None:
+        if self._spawned is not None:
+            await self._spawned.end(patience)
 
     def _ending(self) -> str:
-        code = self._process.poll() if self._process else None
-        if code is None:
-            return "hung up"
-        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return self._spawned.ending if self._spawned else "was not started"
 
     def _unavailable(self, what: str) -> SignerdError:
         return SignerdError(Reason.PROVIDER_UNAVAILABLE, f"provider {self._name!r} {what}")
@@ -241,17 +222,3 @@ def _open_problem(detail: str) -> str:
     if "loading" in detail:
         return "the module can't be loaded"
     return "no slot has it" if detail.startswith("no slot") else detail.partition(":")[0][:64]
-
-
-def _spawn(connection: socket.socket, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a worker that has the socket, a clean environment, and nothing else of this process."""
-    inherited = clean_environment(os.environ)
-    inherited.pop("CREDENTIALS_DIRECTORY", None)
-    return subprocess.Popen(
-        (*COMMAND, str(os.getpid())),
-        stdin=connection.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=inherited | dict(environment),
-        cwd=Path("/"),
-    )

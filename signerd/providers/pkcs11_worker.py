@@ -24,9 +24,7 @@ from signerd.providers.pkcs11_frames import (
     requests,
 )
 
-if (
-    TYPE_CHECKING
-):  # it loads the binding, which takes most of the start: done when nobody can look in any more
+if TYPE_CHECKING:
     from signerd.providers.pkcs11_token import Token
 
 _READ = 1 << 20
@@ -38,6 +36,9 @@ def main() -> int:
     """Serve until the parent is gone; 0 if it closed the socket, 1 if the token can't be used."""
     die_with(int(sys.argv[1]), signal.SIGKILL)
     harden()
+    # What takes most of the start is done ahead of the first request, when nobody can look in any more.
+    import signerd.providers.pkcs11_token  # noqa: F401
+
     # The parent decides when this ends: it may need signatures while it stops itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
