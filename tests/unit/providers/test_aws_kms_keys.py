@@ -9,7 +9,7 @@ import pytest
 
 from signerd.core.algorithms import BY_NAME, DEFAULT
 from signerd.core.external_mu import external_mu
-from signerd.core.inputs import Message
+from signerd.core.inputs import Message, prepare
 from signerd.core.private_keys import generate
 from signerd.core.public_keys import spki
 from signerd.errors import Reason, SignerdError
@@ -75,7 +75,7 @@ class Calls:
     def change(self, key_id: str, change: Change) -> None:
         self._ask(change.value)
 
-    def sign(self, key_id: str, message: bytes, message_type: str, row: Row) -> bytes:
+    def sign(self, key_id: str, message: bytes, message_type: str, row: Row, *, quiet: bool = False) -> bytes:
         self._ask("sign")
         self.sent.append((message, message_type))
         return b"signature"
@@ -119,6 +119,30 @@ def test_a_new_key_that_is_not_known_everywhere_yet_is_waited_for(
     calls.failures["public_key"] = [Reason.KEY_MATERIAL_UNREADABLE] * 3
     assert keys.make(ORDER, row_of(DEFAULT)).public_key == PUBLIC_KEY
     assert len(pauses) == 3
+
+
+def test_the_first_signature_of_a_new_key_is_waited_for_and_no_other(
+    keys: KmsKeys, calls: Calls, pauses: list[float]
+) -> None:
+    keys.make(ORDER, row_of(DEFAULT))
+    given = prepare(DEFAULT, Message(b"m"))
+    calls.failures["sign"] = [Reason.KEY_MATERIAL_UNREADABLE] * 2
+    assert keys.sign(ARN, row_of(DEFAULT), given) == b"signature"
+    assert len(pauses) == 2
+    calls.failures["sign"] = [Reason.KEY_MATERIAL_UNREADABLE]
+    assert refused(keys.sign, ARN, row_of(DEFAULT), given).reason is Reason.KEY_MATERIAL_UNREADABLE
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("change", [Change.DISABLE, Change.DESTROY])
+def test_what_was_changed_before_its_first_signature_is_not_waited_for(
+    keys: KmsKeys, calls: Calls, pauses: list[float], change: Change
+) -> None:
+    keys.make(ORDER, row_of(DEFAULT))
+    keys.change(ARN, change)
+    calls.failures["sign"] = [Reason.KEY_MATERIAL_DISABLED]
+    refused(keys.sign, ARN, row_of(DEFAULT), prepare(DEFAULT, Message(b"m")))
+    assert pauses == []
 
 
 @pytest.mark.parametrize("reasons", [[Reason.KEY_MATERIAL_UNREADABLE] * 99, [Reason.PROVIDER_UNAVAILABLE]])
