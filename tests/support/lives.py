@@ -32,7 +32,7 @@ from signerd.providers.guard import Guarded
 from signerd.rpc.keys import ANSWERS
 from signerd.state.database import open_database
 from signerd.state.journal import Journal
-from signerd.state.location import SqliteLocation
+from signerd.state.location import Location, SqliteLocation
 from signerd.state.migration import ensure_schema
 from signerd.state.orders import Owner
 from signerd.state.state_key import StateKey
@@ -119,7 +119,7 @@ class Life:
 
 @asynccontextmanager
 async def living(
-    location: SqliteLocation,
+    location: Location,
     directory: Path,
     providers: dict[str, Guarded],
     *,

@@ -12,7 +12,7 @@ import pytest
 from signerd.client import AsyncClient, SignerdError
 from signerd.v1.keys_pb2 import CreateKeyResponse
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import SHARD, SOAK, Daemon, sized, tell, until_async
+from tests.integration.process.daemons import SECONDS, SHARD, SOAK, Daemon, sized, tell, until_async
 from tests.integration.process.load import Load, under_load
 from tests.integration.process.records import recorded, stored
 
@@ -129,10 +129,12 @@ async def check_keys(client: AsyncClient, made: dict[str, CreateKeyResponse]) ->
 
 
 async def check_files(client: AsyncClient, daemon: Daemon) -> int:
-    """Every key signs, and every key file is a key's; gives how many there are."""
-    listed = (await client.list_keys(page_size=1000)).keys
+    """Every key file becomes a key's, and every key signs; gives how many there are."""
+    files = len(list((daemon.home / "keys").rglob("*.key")))
+    async with asyncio.timeout(SECONDS):
+        while len(listed := (await client.list_keys(page_size=1000)).keys) != files:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     for key in listed:
         assert (await client.sign(key.name, message=b"x")).key_id == key.versions[0].key_id
-    files = list((daemon.home / "keys").rglob("*.key"))
-    assert len(files) == len(listed)
-    return len(files)
+    assert len(list((daemon.home / "keys").rglob("*.key"))) == files
+    return files

@@ -15,7 +15,7 @@ from signerd.engine.checking import Checker, Finding
 from signerd.engine.requests import ReadCall
 from signerd.engine.schedule import CheckSchedule
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Order
+from signerd.providers.base import Change, Material, Order
 from signerd.providers.memory import MemoryProvider
 from tests.unit.engine.parts import ANN, Engine, until
 
@@ -145,6 +145,29 @@ async def test_what_changed_is_found(engine: Engine, checker: Checker, drift: An
         assert found["fine"].ok
     record = next(one for one in engine.records() if one.operation == "canary" and one.key == "k")
     assert (record.reason, record.caller, record.version) == (reason.name, "unix:ann", 1)
+
+
+async def test_a_key_that_signs_though_it_is_disabled_is_told(engine: Engine, checker: Checker) -> None:
+    await engine.add_key("k", provider="far")
+    find = engine.far.find
+
+    async def shown_disabled(uri: str) -> list[Material]:
+        return [replace(one, enabled=False) for one in await find(uri)]
+
+    engine.far.find = shown_disabled  # type: ignore[method-assign]
+    assert (await only(checker, "k")).reason == Reason.KEY_MATERIAL_DISABLED.name
+
+
+async def test_a_key_in_this_process_is_verified_whatever_the_sample(
+    engine: Engine, checker: Checker
+) -> None:
+    await engine.add_key("k", provider="here")
+    assert (await only(checker, "k")).ok
+    provider: Any = engine.worker.providers["here"]._provider
+    other = await provider.create(Order("k", 2, engine.keyring.signing("k", 0).algorithm, "x"))
+    uri = uri_of(engine, "k")
+    provider._keys[uri] = provider._keys[other.uri][0], provider._keys[uri][1]
+    assert (await only(checker, "k")).reason == Reason.PROVIDER_INTEGRITY.name
 
 
 async def test_a_version_that_only_verifies_needs_no_private_key(engine: Engine, checker: Checker) -> None:
