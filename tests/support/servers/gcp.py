@@ -28,7 +28,8 @@ _CONTROL = "/signerd.tests.Behaviour/Set"
 class GcpServer:
     """The server; what it holds outlives `stop` and `kill`, and it comes back on the same port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._options = options
         self._state = directory / "gcp-kms.state"
         self._process: subprocess.Popen[str] | None = None
         self._skipped = 0.0
@@ -40,7 +41,7 @@ class GcpServer:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.support.servers.gcp_serve"]
-        command += ["--port", str(self.port), "--state", str(self._state)]
+        command += ["--port", str(self.port), "--state", str(self._state), *self._options]
         self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

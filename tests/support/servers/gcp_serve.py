@@ -1,7 +1,8 @@
 """The stand-in for Cloud KMS as a process: `python -m tests.support.servers.gcp_serve --port 0 --state FILE`.
 
-It serves google.cloud.kms.v1.KeyManagementService in plaintext on 127.0.0.1, prints its port, and ends with SIGTERM.
-Its behaviour is set by a method of its own, in JSON.
+It serves google.cloud.kms.v1.KeyManagementService on 127.0.0.1, prints its port, and ends with SIGTERM. With `--tls` (a
+directory with server.crt and server.key) it serves TLS and asks for the bearer token of `--token`. Its behaviour is
+set by a method of its own, in JSON.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 class Server:
     """The service over rings of keys."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, token: str = "") -> None:
+        self._token = token
         self.behaviour = Behaviour()
         self.methods = Methods(Rings(file, lambda: time.time() + self.behaviour.skipped), self.behaviour)
         self.methods.rings.load()
@@ -70,6 +72,8 @@ class Server:
             try:
                 if fault is not None and not fault.late:
                     await _go_wrong(fault, context)
+                if self._token:
+                    _check_token(self._token, context)
                 check_request(method, request, _routed(context))
                 answer = method.run(self.methods, request)
             except Refusal as refusal:
@@ -86,6 +90,12 @@ class Server:
 def _routed(context: Any) -> str:
     found = (value for key, value in context.invocation_metadata() if key == "x-goog-request-params")
     return str(next(found, ""))
+
+
+def _check_token(token: str, context: Any) -> None:
+    if ("authorization", f"Bearer {token}") not in context.invocation_metadata():
+        text = "Request had invalid authentication credentials. Expected OAuth 2 access token."
+        raise Refusal(grpc.StatusCode.UNAUTHENTICATED, text)
 
 
 async def _go_wrong(fault: Fault, context: Any) -> None:
@@ -118,11 +128,16 @@ async def _abort(context: Any, code: grpc.StatusCode, message: str, details: lis
     await context.abort(code, message, trailers)
 
 
-async def serve(port: int, file: Path | None) -> None:
+async def serve(port: int, file: Path | None, tls: Path | None = None, token: str = "") -> None:
     """Serve until SIGTERM."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers(tuple(Server(file).handlers()))
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.add_generic_rpc_handlers(tuple(Server(file, token).handlers()))
+    address = f"127.0.0.1:{port}"
+    if tls is None:
+        bound = server.add_insecure_port(address)
+    else:
+        pair = (tls / "server.key").read_bytes(), (tls / "server.crt").read_bytes()
+        bound = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     await server.start()
     sys.stdout.write(f"{bound}\n")
     sys.stdout.flush()
@@ -137,5 +152,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", type=Path)
+    parser.add_argument("--tls", type=Path)
+    parser.add_argument("--token", default="")
     given = parser.parse_args()
-    uvloop.run(serve(given.port, given.state))
+    uvloop.run(serve(given.port, given.state, given.tls, given.token))
