@@ -17,6 +17,9 @@ _PUBLIC = (
     Attribute.VALUE,
 )
 _KEPT = (Attribute.EC_PARAMS, Attribute.EC_POINT, Attribute.MODULUS, Attribute.PUBLIC_EXPONENT)
+# What the binding says for keys that are made; those taken in would get all that a token allows.
+_SIGNS = {Attribute.SIGN: True, Attribute.DECRYPT: False, Attribute.UNWRAP: False, Attribute.DERIVE: False}
+_VERIFIES = {Attribute.VERIFY: True, Attribute.ENCRYPT: False, Attribute.WRAP: False}
 
 Template = dict[Attribute, object]
 
@@ -41,9 +44,9 @@ def store(session: Session, order: Make) -> None:
     kind = KeyType[order.key_type]
     for leftover in session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: order.id}):
         leftover.destroy()
-    given = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.KEY_TYPE: kind, Attribute.VERIFY: True}
+    given = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.KEY_TYPE: kind, **_VERIFIES}
     public = session.create_object(given | _public_template(order) | _named(order.public))
-    given = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.KEY_TYPE: kind, Attribute.SIGN: True}
+    given = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.KEY_TYPE: kind, **_SIGNS}
     try:
         session.create_object(given | _private_template(order) | _named(order.private))
     except PKCS11Error:
