@@ -68,6 +68,11 @@ class FakeVault:
         assert process.stdout is not None
         process.stdout.close()
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal, such as SIGSTOP."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def set(self, **settings: object) -> dict[str, Any]:
         """Change behaviour (see Behaviour) or `auth` (see Auth), or `revoke=True`; gives counts."""
         content = json.dumps(settings).encode()
