@@ -78,6 +78,9 @@ async def test_adoption_is_on_record_before_and_after(engine: Engine) -> None:
     begun, ended = engine.records(begun=True)
     assert (begun.operation, begun.key, begun.request_id) == ("adopt-key-begun", "release", "id-1")
     assert (ended.operation, ended.outcome, ended.sequence) == ("adopt-key", "ok", answer.audit.sequence)
+    other = await material(engine, "b")
+    await adopt(engine, uri=other.uri, public_only=True)
+    assert [one.operation for one in engine.records(begun=True)[2:]] == ["adopt-key-begun", "adopt-key"]
 
 
 async def test_versions_have_the_numbers_of_the_technology(engine: Engine, history: History) -> None:
@@ -313,6 +316,24 @@ async def test_a_tied_algorithm_decides_whether_a_public_key_joins(engine: Engin
     assert (await refused(adopt(engine, public_only=True))).reason is Reason.ALGORITHM_UNSUPPORTED
     history(made)
     assert numbers_and_states((await adopt(engine, public_only=True)).key)[1] == (2, VERIFY_ONLY)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"uri": "memory:else/1-a"},
+        {"provider": "files"},
+        {"algorithm": "ecdsa-p256-sha256"},
+        {"public_only": True},
+        {"purpose": resources.KEY_PURPOSE_JWT},
+        {"labels": {"a": "b"}},
+    ],
+)
+async def test_a_request_that_differs_is_another_one(engine: Engine, fields: dict[str, Any]) -> None:
+    made = await material(engine)
+    await adopt(engine, uri=made.uri, request_id="id-1")
+    error = await refused(adopt(engine, **{"uri": made.uri, "request_id": "id-1", **fields}))
+    assert error.reason is Reason.REQUEST_ID_REUSED
 
 
 @pytest.mark.parametrize("fields", [{}, {"public_only": True}])

@@ -9,6 +9,7 @@ import pytest
 from signerd.config_file import read
 from signerd.config_providers import shown_settings
 from signerd.core.algorithms import TABLE, algorithm_named
+from signerd.core.keys import State
 from signerd.core.public_keys import key_id
 from signerd.errors import Reason
 from signerd.providers.base import Capabilities, Change, Material, Order
@@ -29,9 +30,9 @@ async def material(engine: Engine, tag: str, instance: str = "") -> Material:
 
 
 async def test_what_no_key_uses_is_found(engine: Engine) -> None:
-    await engine.add_key("mine", provider="far")
-    await engine.add_key("unseen", provider="far", seen=False)
+    await engine.add_key("mine", provider="far", states=(State.VERIFY_ONLY, State.ACTIVE), primary=2)
     await engine.add_key("elsewhere")
+    await engine.add_key("unseen", provider="far", seen=False)
     second, first = await material(engine, "b"), await material(engine, "a")
     answer = await discover(engine)
     assert answer.provider == "far"
