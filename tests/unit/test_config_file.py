@@ -191,6 +191,8 @@ TLS = "tls: {cert: c, key: k"
         ("limits: {streams: 100001}", "limits.streams: must be at most 100000"),
         ("drain: soon", "drain: is not a duration"),
         ("drain: .nan", "drain: is not a duration"),
+        ("checks: {interval: 8d}", "checks.interval: must be at most 604800"),
+        ("checks: {interval: never}", "checks.interval: is not a duration"),
         ("log: {level: loud}", "log.level: must be 'debug', 'info', 'warning' or 'error'"),
         ("home: [a]", "home: is not a path"),
         ("1: 2", "[1]: has a name that is not text"),

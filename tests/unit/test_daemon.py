@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,31 @@ def test_listeners_of_a_worker(home: Path) -> None:
     for worker, names in ((0, ["a", "b"]), (1, ["b"])):
         wiring = instance.prepared(config, {}, worker, 2)
         assert [one.name for one in daemon.own_listeners(wiring)] == names
+
+
+@pytest.mark.parametrize(
+    ("interval", "number", "checks"), [("1h", 0, True), ("1h", 1, False), ("0s", 0, False)]
+)
+async def test_the_first_worker_checks_keys(home: Path, interval: str, number: int, checks: bool) -> None:
+    config = configured(home, PROVIDERS + f"checks: {{interval: {interval}}}\n")
+    migrate(config)
+    wiring = replace(instance.prepared(config, {}, number, 2), warnings=())
+    async with daemon.running(wiring) as worker:
+        jobs = worker.jobs()
+        names = [repr(job).split()[2] for job in jobs]
+        for job in jobs:
+            job.close()
+    assert names[:3] == ["Worker.tick", "Watcher.run", "Recovery.run"]
+    assert names[3:] == ["CheckSchedule.run"] * checks
+
+
+def test_orders_belong_to_a_worker_and_its_life(home: Path) -> None:
+    config = configured(home)
+    migrate(config)
+    wiring = instance.prepared(config, {}, 0, 2)
+    first, again, other = (provision.owner(wiring, shard) for shard in ("worker-0", "worker-0", "worker-1"))
+    assert first.worker == again.worker != other.worker
+    assert len({first.life, again.life, other.life}) == 3
 
 
 @pytest.mark.parametrize(("setting", "mask"), [("always", 0), ("sampled", SAMPLE_MASK)])
