@@ -77,7 +77,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Key material that a provider holds. `public_key` is the DER-encoded SubjectPublicKeyInfo.
+    """Key material that a provider holds.
+
+    `public_key` is the DER-encoded SubjectPublicKeyInfo, empty for disabled material where it can't be read then.
 
     `tags` are those of the order it was made for, empty where signerd did not make it. `number` is the technology's own
     number of the version, 0 without. `algorithm` is None where the technology does not tie the material to one.

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
@@ -335,6 +337,20 @@ async def test_the_public_key_is_compared_with_the_pinned_one() -> None:
     subject.provider.told = spki(generate(DEFAULT).public_key())
     error = await subject.failure(subject.guarded.compare_public_key(URI, pinned))
     assert error.reason is Reason.PROVIDER_INTEGRITY
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+async def test_disabled_material_may_come_without_its_public_key(enabled: bool) -> None:
+    subject = Subject(in_process=False)
+    pinned = spki(subject.provider.key.public_key())
+    found = await subject.provider.find(URI)
+    untold = [replace(one, public_key=b"", enabled=enabled) for one in found]
+    with patch.object(subject.provider, "find", AsyncMock(return_value=untold)):
+        if not enabled:
+            assert await subject.guarded.compare_public_key(URI, pinned) == untold[0]
+            return
+        error = await subject.failure(subject.guarded.compare_public_key(URI, pinned))
+        assert error.reason is Reason.PROVIDER_INTEGRITY
 
 
 async def test_the_rest_goes_through() -> None:
