@@ -78,7 +78,7 @@ class GcpKmsProvider:
         return Material(uri_of(name), published.der, order.tags, order.algorithm, number_of(name))
 
     async def find(self, uri: str) -> list[Material]:
-        """One version, or all versions of a key that are enabled or disabled."""
+        """One version, or all of a key that are enabled, or disabled with a public key that was seen before."""
         name, is_version = key_or_version_name(uri)
         key = name.partition("/cryptoKeyVersions/")[0]
         request = self._messages.GetCryptoKeyRequest(name=key)
@@ -90,6 +90,8 @@ class GcpKmsProvider:
         if is_version:
             self._check_there(uri, wanted)
         shown = await self._materials(found, versions, wanted, fresh=True)
+        if not is_version:
+            shown = [one for one in shown if one.public_key]
         if not shown:
             raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"{uri} has no version that can be used")
         return shown

@@ -85,6 +85,10 @@ async def test_a_disabled_version_shows_the_public_key_that_was_seen(
     fresh = build(setup(server.endpoint))
     (unseen,) = await fresh.find(material.uri)
     assert (unseen.enabled, unseen.public_key, unseen.tags) == (False, b"", material.tags)
+    assert await through_guard(fresh).compare_public_key(material.uri, material.public_key) == unseen
+    await refused(fresh.find(key_of(material.uri)), Reason.KEY_MATERIAL_UNREADABLE)
+    second = await provider.create(order("hidden", 2))
+    assert await fresh.find(key_of(material.uri)) == [second]
     await fresh.close()
 
 
