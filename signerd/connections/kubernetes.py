@@ -119,9 +119,10 @@ class Stream:
 
     def __init__(self, response: Any) -> None:
         self._response = response
+        self._closed = False
 
     def __iter__(self) -> Iterator[Json]:
-        """Wait for events until the server ends the watch; raises KubernetesError where it is cut off."""
+        """Wait for events until the watch ends or is closed; raises KubernetesError where it is cut off."""
         from urllib3.exceptions import HTTPError
 
         held = b""
@@ -132,14 +133,17 @@ class Stream:
                 if len(held) > MAX_LINE:
                     raise KubernetesError(0, "Malformed", f"an event is longer than {MAX_LINE} bytes")
         except (HTTPError, OSError) as error:
-            raise _unreachable(error) from None
+            if not self._closed:
+                raise _unreachable(error) from None
         except (ValueError, AttributeError) as error:  # also what reading a closed response raises
-            raise KubernetesError(0, type(error).__name__, "the watch sent what is not JSON") from None
+            if not self._closed:
+                raise KubernetesError(0, type(error).__name__, "the watch sent what is not JSON") from None
         finally:
             self._response.close()
 
     def close(self) -> None:
         """End the watch, from any thread; whoever waits for an event is woken."""
+        self._closed = True
         with suppress(OSError, ValueError, RuntimeError):  # it has ended already
             self._response.shutdown()
 

@@ -266,19 +266,20 @@ def test_a_watch_is_silent_no_longer_than_allowed(api: KubernetesApi, server: Fa
 def test_closing_wakes_who_waits(api: KubernetesApi, server: FakeServer) -> None:
     server.answers = [silent]
     stream = api.stream("/x", [], 60.0)
-    ended = threading.Event()
+    ended: list[str] = []
 
     def wait(stream: Stream) -> None:
         try:
             list(stream)
-        except KubernetesError:
-            pass
-        finally:
-            ended.set()
+            ended.append("quietly")
+        except KubernetesError as error:
+            ended.append(repr(error))
 
-    threading.Thread(target=wait, args=(stream,), daemon=True).start()
+    waiting = threading.Thread(target=wait, args=(stream,), daemon=True)
+    waiting.start()
     stream.close()
-    assert ended.wait(10)
+    waiting.join(10)
+    assert ended == ["quietly"]
     stream.close()
 
 
