@@ -113,11 +113,14 @@ async def run(secrets: FakeSecrets, listener: Told, done: Callable[[SecretWatch]
 
     watch = SecretWatch(secrets, in_thread, listener, uniform=lambda low, high: high)  # type: ignore[arg-type]
     task = asyncio.create_task(watch.run())
-    while not done(watch):  # noqa: ASYNC110 - nothing tells when
-        await asyncio.sleep(0.001)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    try:
+        async with asyncio.timeout(20):
+            while not done(watch):  # noqa: ASYNC110 - nothing tells when
+                await asyncio.sleep(0.001)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     return watch
 
 
