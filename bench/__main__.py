@@ -13,6 +13,7 @@ import uvloop
 from bench.cases import Bench
 from bench.measures import Measure, Sample, alone, table, write
 from bench.processes import address, bare_server, daemon
+from bench.providers import measure_providers
 
 OUTPUT = Path("build/bench.json")
 STARTS = 5
@@ -26,14 +27,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="seconds of a case in a round")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR", "build")) as directory:
-        measures = [*throughput(Path(directory), options), *start_up(Path(directory), options.only)]
+        place = Path(directory)
+        measures = [*throughput(place, options), *start_up(place, options.only)]
+        given = (options.only, options.rounds, options.seconds)
+        measures += measure_providers(place, *given, progress)
     progress("")
     print(table(measures))
     write(measures, OUTPUT)
 
 
 def throughput(directory: Path, options: argparse.Namespace) -> list[Measure]:
-    """All cases that need a running daemon."""
+    """All cases that need a running daemon and nothing else."""
+    if options.only.startswith("provider"):
+        return []
     home = directory / "home"
     with daemon(home) as (process, _), bare_server(directory) as bare:
         bench = Bench(address(home), bare, process.pid, directory, options.seconds)

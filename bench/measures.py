@@ -20,10 +20,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The median of all runs. `reference` is what it is held against, `ratio` the median of value / reference."""
+    """The median of all runs, None where there was none.
+
+    `reference` is what it is held against, `ratio` the median of value / reference.
+    """
 
     name: str
-    value: float
+    value: float | None
     unit: str
     reference: float | None = None
     ratio: float | None = None
@@ -56,6 +59,11 @@ def alone(name: str, unit: str, samples: Sequence[Sample]) -> Measure:
     """A measure that stands for itself."""
     centre = middle(samples)
     return Measure(name, centre.value, unit, p50=centre.p50, p99=centre.p99)
+
+
+def missing(name: str, unit: str, why: str) -> Measure:
+    """A measure that was not taken."""
+    return Measure(name, None, unit, against=f"not run: {why}")
 
 
 def table(measures: Sequence[Measure]) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -19,13 +19,20 @@ PATIENCE = 30.0
 
 
 @contextlib.contextmanager
-def daemon(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """A daemon on its embedded default; gives its process and the seconds from start to SERVING."""
+def daemon(
+    home: Path, config: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """A daemon, on its embedded default without a config; gives its process and the seconds from start to SERVING."""
+    command = [str(BIN / "signerd"), "serve"]
+    if config:
+        file = home.parent / f"{home.name}.yaml"
+        file.write_text(config)
+        command += ["--config", str(file)]
     started = perf_counter()
     with (home.parent / f"{home.name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [str(BIN / "signerd"), "serve"],
-            env={**os.environ, "SIGNERD_HOME": str(home)},
+            command,
+            env={**os.environ, "SIGNERD_HOME": str(home), **(environment or {})},
             stderr=log,
             stdout=log,
         )

@@ -1,9 +1,11 @@
 """RSA keys are made once for all providers here: making them is OpenSSL's business, and takes seconds."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 import pytest
+import uvloop
 
 from signerd.core import private_keys
 from signerd.core.algorithms import Family
@@ -16,3 +18,10 @@ def few_rsa_keys() -> Iterator[None]:
         for family in (Family.RSA_PKCS1, Family.RSA_PSS):
             patch.setitem(private_keys._GENERATE, family, made)
         yield
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """On the daemon's event loop: its transports are not asyncio's."""
+    return {"uvloop": uvloop.new_event_loop}
