@@ -30,7 +30,7 @@ def main() -> None:
         place = Path(directory)
         measures = [*throughput(place, options), *start_up(place, options.only)]
         given = (options.only, options.rounds, options.seconds)
-        measures += measure_providers(place, *given, progress)
+        measures += measure_providers(place.resolve(), *given, progress)
     progress("")
     print(table(measures))
     write(measures, OUTPUT)
