@@ -143,14 +143,9 @@ class VaultProvider:
         return materials(uri, key)
 
     async def _seen(self, name: str, reading: asyncio.Semaphore) -> list[Material]:
-        try:
-            async with reading:
-                key = await self._transit.read(name)
-        except SignerdError as error:
+        async with reading:
             # A key of ours that can't be read must not look as if it were not there.
-            if error.reason is Reason.PROVIDER_DENIED and not tags(name):
-                return []
-            raise
+            key = await self._transit.read(name, insist=bool(tags(name)))
         return materials(KeyUri(self._mount, name), key) if key is not None and signs(key) else []
 
     @contextmanager

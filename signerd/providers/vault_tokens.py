@@ -57,11 +57,14 @@ class Tokens:
         self._lost_at = float("-inf")
         self.trouble = ""
 
-    async def send(self, request: Callable[[str], Awaitable[Answer]]) -> Answer:
-        """Make a request with the token; if it is refused, once more with another one where there is one."""
+    async def send(self, request: Callable[[str], Awaitable[Answer]], *, insist: bool = True) -> Answer:
+        """Make a request with the token; if that is refused, once more with another one where there is one.
+
+        Without `insist` a refusal is an answer like any other.
+        """
         token = (self._token or await self._logged_in()).value
         answer = await request(token)
-        if answer.denied and (other := await self._replaced(token)) is not None:
+        if answer.denied and insist and (other := await self._replaced(token)) is not None:
             return await request(other)
         return answer
 

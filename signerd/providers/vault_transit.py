@@ -41,11 +41,11 @@ class Transit:
         self._tokens = tokens
         self._reader = reader
 
-    async def read(self, name: str) -> Key | None:
-        """The key of that name, None where there is none."""
+    async def read(self, name: str, *, insist: bool = True) -> Key | None:
+        """The key of that name, None where there is none, or one that may not be read and nobody insists on."""
         what = f"read key {name}"
-        answer = await self._send(lambda api, at: api.read_key(name, mount_point=at), what)
-        if answer.absent:
+        answer = await self._send(lambda api, at: api.read_key(name, mount_point=at), what, insist=insist)
+        if answer.absent or (answer.denied and not insist):
             return None
         return self._reader.data(self._reader.checked(answer, what), KeyAnswer, what).data
 
@@ -74,7 +74,9 @@ class Transit:
         """Import a private key, PKCS#8 DER, that can be neither exported nor rotated; raises KEY_EXISTS."""
         what = f"import key {name}"
         path = f"/v1/{self._section.mount}"
-        answer = await self._request(lambda client: client.adapter.get(f"{path}/wrapping_key"), what)
+        # Transit makes its wrapping key when it is first asked for: that takes as long as making any.
+        seconds = self._section.create
+        answer = await self._request(lambda client: client.adapter.get(f"{path}/wrapping_key"), what, seconds)
         wrapping_key = self._reader.data(
             self._reader.checked(answer, what), _WrappingAnswer, what
         ).data.public_key
@@ -92,7 +94,7 @@ class Transit:
         answer = await self._request(
             lambda client: client.adapter.post(f"{path}/keys/{name}/import", json=content),
             what,
-            self._section.create,
+            seconds,
         )
         self._reader.checked(answer, what)
 
@@ -109,14 +111,25 @@ class Transit:
         if not _gone(answer):
             self._reader.checked(answer, what)
 
-    async def _send(self, call: Callable[[Any, str], Any], what: str, seconds: float | None = None) -> Answer:
+    async def _send(
+        self, call: Callable[[Any, str], Any], what: str, seconds: float | None = None, *, insist: bool = True
+    ) -> Answer:
         mount = self._section.mount
-        return await self._request(lambda client: call(client.secrets.transit, mount), what, seconds)
+        return await self._request(
+            lambda client: call(client.secrets.transit, mount), what, seconds, insist=insist
+        )
 
     async def _request(
-        self, request: Callable[[Client], Any], what: str, seconds: float | None = None
+        self,
+        request: Callable[[Client], Any],
+        what: str,
+        seconds: float | None = None,
+        *,
+        insist: bool = True,
     ) -> Answer:
-        return await self._tokens.send(lambda token: self._admin.call(request, what, token, seconds))
+        return await self._tokens.send(
+            lambda token: self._admin.call(request, what, token, seconds), insist=insist
+        )
 
 
 def exists(name: str) -> SignerdError:

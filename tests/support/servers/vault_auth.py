@@ -57,6 +57,8 @@ class Auth:
 
     def renew(self, token: str) -> dict[str, Any]:
         lease = self.tokens[token]
+        if lease.ends is None:
+            raise Refused(400, "invalid lease ID")
         if not lease.renewable:
             raise Refused(400, "lease is not renewable")
         now = time.monotonic()

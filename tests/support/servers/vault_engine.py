@@ -225,7 +225,7 @@ class Engine:
             return {"key_version": 0, "error": str(error), "reference": ""}
 
     def _signed(self, key: Key, text: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        number = int(asked.get("key_version") or key.latest)
+        number = int(asked.get("key_version") or 0) or key.latest
         if key.settings.get("soft_deleted"):
             raise ValueError("refusing to use soft-deleted key")
         if number > key.latest:

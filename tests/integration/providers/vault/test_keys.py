@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from signerd.core.algorithms import BY_NAME, DEFAULT, Algorithm
 from signerd.core.inputs import Message, prepare
+from signerd.core.private_keys import generate, to_pkcs8
 from signerd.errors import Reason
 from signerd.providers.base import Change, Provider
 from signerd.providers.vault import VaultProvider
-from tests.integration.providers.vault.conftest import GIVEN, Server, check, order, setup
+from tests.integration.providers.vault.conftest import BAO, GIVEN, Server, check, order, setup
 from tests.integration.providers.vault.test_answers import reason
 from tests.support.servers.vault import FakeVault
+from tests.support.servers.vault_bao import OpenBao
 
 URI = "vault-transit://transit/{}"
 
@@ -195,3 +199,31 @@ async def test_a_soft_deleted_key_is_disabled(both: Provider, any_server: Server
 
 def _name(uri: str) -> str:
     return uri.rpartition("/")[2].partition("?")[0]
+
+
+def _documented_policy() -> str:
+    page = (Path(__file__).parents[4] / "docs/providers/vault-transit.md").read_text()
+    return page.partition("```hcl\n")[2].partition("```")[0]
+
+
+if BAO is not None:
+
+    async def test_the_documented_policy_is_enough(bao: OpenBao) -> None:
+        bao.call("PUT", "sys/policies/acl/signerd", policy=_documented_policy())
+        bao.call("POST", "transit/keys/release", type="ecdsa-p256")
+        token = bao.call("POST", "auth/token/create", policies=["signerd"])["auth"]["client_token"]
+        provider = VaultProvider(setup(bao, {"token": token.encode}))
+        try:
+            for given in (order(), replace(order(), private_key=to_pkcs8(generate(DEFAULT)))):
+                made = await provider.create(given)
+                check(made, await provider.sign(made.uri, DEFAULT, GIVEN))
+                assert made in await provider.held()
+                await provider.change(made.uri, Change.DESTROY)
+            (adopted,) = await provider.find(URI.format("release"))
+            check(adopted, await provider.sign(adopted.uri, DEFAULT, GIVEN))
+            bao.call("POST", "transit/keys/closed", type="ecdsa-p256")
+            names = {_name(one.uri) for one in await provider.held()}
+            assert "release" in names
+            assert "closed" not in names
+        finally:
+            await provider.close()
