@@ -78,7 +78,7 @@ def chunks(*parts: bytes, end: bool = True) -> Answer:
 
 
 def hang(handler: Handler) -> None:
-    handler.server.release.wait(10)
+    handler.server.release.wait(60)
     handler.close_connection = True
 
 
