@@ -151,7 +151,12 @@ class AwsKmsProvider:
             async with slots:
                 return await self._in_thread(partial(look, argument))
 
-        return await asyncio.gather(*map(one, arguments))
+        tasks = [asyncio.ensure_future(one(argument)) for argument in arguments]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:  # after a failure the rest is of no use
+                task.cancel()
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
         try:

@@ -39,6 +39,7 @@ class Keys:
         self.made: list[str] = []
         self.signed = 0
         self.failure: SignerdError | None = None
+        self.looked_at = 0
 
     def __len__(self) -> int:
         return len(self.made)
@@ -56,6 +57,9 @@ class Keys:
         return {"tag": arn.rpartition("-")[2]}
 
     def seen(self, arn: str) -> Material | None:
+        self.looked_at += 1
+        if self.failure:
+            raise self.failure
         return Material(arn, b"") if self.made.index(arn.rpartition("-")[2]) % 2 else None
 
     def make(self, order: Order, row: Row) -> Material:
@@ -188,6 +192,15 @@ async def test_a_tag_that_a_key_has_is_not_used_again(provider: AwsKmsProvider, 
 async def test_what_can_not_be_seen_is_not_held(provider: AwsKmsProvider, keys: Keys) -> None:
     keys.made.extend(f"t{number}" for number in range(40))
     assert [one.uri for one in await provider.held()] == [f"{ARN}-t{number}" for number in range(1, 40, 2)]
+
+
+async def test_a_list_that_fails_asks_no_further(provider: AwsKmsProvider, keys: Keys) -> None:
+    keys.made.extend(f"t{number}" for number in range(1000))
+    keys.failure = SignerdError(Reason.PROVIDER_UNAVAILABLE, "no")
+    with pytest.raises(SignerdError):
+        await provider.held()
+    await asyncio.sleep(0.1)
+    assert keys.looked_at < 100
 
 
 async def test_health_tells_of_the_latest_trouble(provider: AwsKmsProvider, keys: Keys) -> None:

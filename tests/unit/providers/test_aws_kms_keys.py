@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -14,71 +13,13 @@ from signerd.core.private_keys import generate
 from signerd.core.public_keys import spki
 from signerd.errors import Reason, SignerdError
 from signerd.providers.aws_kms_aliases import KmsAliases
-from signerd.providers.aws_kms_calls import Described, KmsCalls
+from signerd.providers.aws_kms_calls import KmsCalls
 from signerd.providers.aws_kms_keys import KmsKeys
-from signerd.providers.aws_kms_table import Row, row_of
+from signerd.providers.aws_kms_table import row_of
 from signerd.providers.base import Change, Order
+from tests.support.servers.aws_calls import ALIAS, ARN, PUBLIC_KEY, Calls, tags
 
-ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-OTHER = ARN.replace("1234abcd", "99999999")
-PUBLIC_KEY = spki(generate(DEFAULT).public_key())
 ORDER = Order("release", 1, DEFAULT, "t1", instance="i")
-ALIAS = "alias/signerd/release"
-
-
-class Calls:
-    """Answers from dictionaries; `failures` are raised in turn by operation."""
-
-    def __init__(self) -> None:
-        self.state = "Enabled"
-        self.spec = "ECC_NIST_P256"
-        self.signs = True
-        self.shown = PUBLIC_KEY
-        self.aliases: dict[str, str] = {}
-        self.tagged: dict[str, Mapping[str, str]] = {}
-        self.failures: dict[str, list[Reason]] = {}
-        self.asked: list[str] = []
-        self.sent: list[tuple[bytes, str]] = []
-
-    def _ask(self, operation: str) -> None:
-        self.asked.append(operation)
-        if self.failures.get(operation):
-            raise SignerdError(self.failures[operation].pop(0), f"{operation} failed")
-
-    def describe(self, key_id: str, *, quiet: bool = False) -> Described:
-        self._ask("describe")
-        if key_id.startswith("alias/") and key_id not in self.aliases:
-            raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE)
-        return Described(self.aliases.get(key_id, ARN), self.spec, self.state, self.signs)
-
-    def public_key(self, key_id: str, *, quiet: bool = False) -> bytes:
-        self._ask("public_key")
-        return self.shown
-
-    def tags(self, key_id: str, *, quiet: bool = False) -> Mapping[str, str]:
-        self._ask("tags")
-        return self.tagged.get(key_id, {})
-
-    def create(self, row: Row, tags: Mapping[str, str], description: str, *, external: bool) -> Described:
-        self._ask("create")
-        self.tagged[ARN] = tags
-        return Described(ARN, row.spec, "Enabled", True)
-
-    def create_alias(self, alias: str, arn: str) -> None:
-        self._ask("create_alias")
-        self.aliases[alias] = arn
-
-    def update_alias(self, alias: str, arn: str) -> None:
-        self._ask("update_alias")
-        self.aliases[alias] = arn
-
-    def change(self, key_id: str, change: Change) -> None:
-        self._ask(change.value)
-
-    def sign(self, key_id: str, message: bytes, message_type: str, row: Row, *, quiet: bool = False) -> bytes:
-        self._ask("sign")
-        self.sent.append((message, message_type))
-        return b"signature"
 
 
 @pytest.fixture
@@ -95,10 +36,6 @@ def pauses() -> list[float]:
 def keys(calls: Calls, pauses: list[float]) -> KmsKeys:
     typed = cast(KmsCalls, calls)
     return KmsKeys(typed, KmsAliases(typed, "signerd/"), "eu-central-1", pauses.append)
-
-
-def tags(key: str = "release", instance: str = "i") -> dict[str, str]:
-    return {f"signerd:{n}": v for n, v in Order(key, 1, DEFAULT, "t", instance=instance).tags.items()}
 
 
 def refused(call: object, *arguments: object) -> SignerdError:
@@ -179,37 +116,6 @@ def test_a_key_is_made_whatever_becomes_of_its_alias(
     calls.failures[operation] = [Reason.PROVIDER_DENIED]
     assert keys.make(ORDER, row_of(DEFAULT)).public_key == PUBLIC_KEY
     assert "has no alias" in caplog.text
-
-
-def test_the_alias_of_our_key_is_moved(keys: KmsKeys, calls: Calls) -> None:
-    calls.aliases[ALIAS], calls.tagged[OTHER] = OTHER, tags()
-    keys.point_alias(ARN, "release", "i")
-    assert calls.aliases == {ALIAS: ARN}
-
-
-@pytest.mark.parametrize(
-    "owner", [{}, tags(instance="another"), tags(key="another"), {"signerd:key": "release"}]
-)
-def test_the_alias_of_somebody_else_stays(keys: KmsKeys, calls: Calls, owner: Mapping[str, str]) -> None:
-    calls.aliases[ALIAS], calls.tagged[OTHER] = OTHER, owner
-    error = refused(keys.point_alias, ARN, "release", "i")
-    assert error.reason is Reason.PROVIDER_REFUSED
-    assert OTHER in error.message
-    assert calls.aliases == {ALIAS: OTHER}
-
-
-def test_an_alias_that_points_there_is_left(keys: KmsKeys, calls: Calls) -> None:
-    calls.aliases[ALIAS] = ARN
-    keys.point_alias(ARN, "release", "i")
-    assert calls.asked == ["describe"]
-
-
-def test_an_alias_made_meanwhile_is_judged(keys: KmsKeys, calls: Calls) -> None:
-    calls.failures["create_alias"] = [Reason.KEY_EXISTS]
-    calls.failures["describe"] = [Reason.KEY_MATERIAL_UNREADABLE]
-    calls.aliases[ALIAS] = OTHER
-    assert refused(keys.point_alias, ARN, "release", "i").reason is Reason.PROVIDER_REFUSED
-    assert calls.aliases == {ALIAS: OTHER}
 
 
 @pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion"])
