@@ -45,6 +45,8 @@ from signerd.providers.pkcs11_uris import KeyUri, TokenName, id_for, invalid, la
 
 _A = TypeVar("_A", bound=Answer)
 _REMEMBERED = 4096
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+"""Stands in labels that are not UTF-8, which nothing can be found by."""
 _RESTART_SECONDS = 0.5
 _REASONS = {
     Kind.UNAVAILABLE: (Reason.PROVIDER_UNAVAILABLE, "the token failed"),
@@ -162,6 +164,7 @@ class Pkcs11Provider:
 
     def _learn(self, ready: Ready) -> None:
         self.capabilities = Capabilities(supported(ready.mechanisms), imports=True)
+        self._uris.clear()  # it may be another token of that name
 
     async def close(self) -> None:
         """Log out and end the worker."""
@@ -211,7 +214,8 @@ class Pkcs11Provider:
 
     def _material(self, key: TokenKey, ready: Ready) -> Material:
         """What there is to tell of a key; the URI has its token, label and id, whatever it was found by."""
-        uri = KeyUri(TokenName(ready.token), key.label or None, key.id or None)
+        label = "" if key.id and _UNREADABLE in key.label else key.label
+        uri = KeyUri(TokenName(ready.token), label or None, key.id or None)
         return Material(str(uri), public_key(key), tags_of(key.label, key.id))
 
 

@@ -78,10 +78,19 @@ def _named(given: Mapping[str, bytes]) -> Template:
 
 def destroy(session: Session, private: Object) -> None:
     """Destroy a private key, then the public keys of its id and label."""
-    identity = {name: private[name] for name in (Attribute.ID, Attribute.LABEL)}
+    label, wanted = private[Attribute.LABEL], {Attribute.ID: private[Attribute.ID]}
     private.destroy()
-    for public in list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY} | identity)):
-        public.destroy()
+    for public in list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, **wanted})):
+        if public[Attribute.LABEL] == label:
+            public.destroy()
+
+
+def asks_each_time(key: Object) -> bool:
+    """Whether the key wants the PIN for each signature: the module would refuse it, and look as if it had failed."""
+    try:
+        return bool(key[Attribute.ALWAYS_AUTHENTICATE])
+    except PKCS11Error:
+        return False
 
 
 def describe(session: Session, keys: Iterable[Object]) -> list[TokenKey]:

@@ -140,6 +140,8 @@ class Token:
         if not found:
             self._check_present()
             raise Refusal(Kind.MISSING, "no private key of that label and id")
+        if objects.asks_each_time(found[0]):
+            raise Refusal(Kind.PIN, "CKA_ALWAYS_AUTHENTICATE")
         signature = _signed(found[0], request)
         self._keys[identity] = found[0]
         return signature

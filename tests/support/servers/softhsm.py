@@ -94,7 +94,9 @@ class SoftHsm:
         return self._run(program, *given, *(["--login", "--pin", self.pin] if login else []))
 
     def _run(self, *command: str) -> str:
-        run = partial(subprocess.run, capture_output=True, text=True, timeout=60, check=False)
+        run = partial(
+            subprocess.run, capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
         done = run(command, env={**os.environ, **self.environment})
         assert done.returncode == 0, done.stdout + done.stderr
         return str(done.stdout)

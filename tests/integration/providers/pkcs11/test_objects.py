@@ -145,6 +145,29 @@ async def test_a_key_without_a_public_half(hsm: SoftHsm, opened: Open, tmp_path:
     await signs(provider, before)
 
 
+async def test_a_key_that_asks_for_the_pin_each_time_is_refused(hsm: SoftHsm, opened: Open) -> None:
+    kind = ("--key-type", "EC:prime256v1", "--label", "strict", "--id", "01")
+    hsm.tool("--keypairgen", *kind, "--always-auth")
+    provider = opened()
+    (held,) = await provider.held()
+    pid = provider.worker.pid
+    for _ in range(2):
+        with pytest.raises(SignerdError, match="asks for the PIN again for every signature") as caught:
+            await signs(provider, held)
+        assert caught.value.reason is Reason.PROVIDER_DENIED
+    assert provider.worker.pid == pid
+
+
+async def test_a_label_that_is_no_text_does_not_matter(hsm: SoftHsm, opened: Open) -> None:
+    make_key(hsm, "EC:prime256v1", os.fsdecode(b"caf\xe9"), "01")
+    provider = opened()
+    (held,) = await provider.held()
+    assert held.uri == f"{TOKEN};id=%01"
+    await signs(provider, held)
+    await provider.change(held.uri, Change.DESTROY)
+    assert hsm.tool("--list-objects") == ""
+
+
 async def test_a_token_is_chosen_by_its_serial_number(hsm: SoftHsm, opened: Open) -> None:
     serial = opened()
     await serial.held()
