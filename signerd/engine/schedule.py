@@ -17,7 +17,7 @@ from signerd.errors import SignerdError
 
 LONGEST_PAUSE = 1.0
 """Seconds between two versions, where the interval leaves so much."""
-FIRST = (0.01, 0.1)
+FIRST = (0.05, 0.15)
 NEXT = (0.9, 1.1)
 """Parts of the interval after which all are looked at: soon after the start, and not all replicas at once."""
 logger = structlog.get_logger(__name__)
