@@ -2,7 +2,8 @@
 
     python -m tests.support.servers.aws_fake [--port N] [--latency SECONDS]
 
-It prints its port in a line of its own. It answers some thousand signatures a second, which moto does not.
+It prints its port in a line of its own, and ends with its standard input.
+It answers some thousand signatures a second, which moto does not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 import httptools
 
+from tests.support.servers.aws import end_with_parent
 from tests.support.servers.aws_material import Fields, Kms, dumps
 from tests.support.servers.aws_signing import Refusal
 
@@ -183,6 +185,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
+    end_with_parent()
     server = FakeKms(port=given.port, latency=given.latency)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()

@@ -2,7 +2,8 @@
 
     python -m tests.support.servers.aws_launcher [--port N] [--latency SECONDS]
 
-It prints its port in a line of its own. Corrected, after AWS's API reference and its page on key states:
+It prints its port in a line of its own, and ends with its standard input. Corrected, after AWS's
+API reference and its page on key states:
 
 - a digest is signed as it is, not hashed again, and has the length of its hash,
 - RSA-PSS has a salt as long as the digest,
@@ -26,6 +27,7 @@ from moto.kms.responses import KmsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.support.servers.aws import end_with_parent
 from tests.support.servers.aws_signing import Refusal, signed
 
 CHANGES = ("disable_key", "enable_key", "schedule_key_deletion")
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
+    end_with_parent()
     correct()
     app = Delayed(DomainDispatcherApplication(create_backend_app), given.latency)
     server = make_server("127.0.0.1", given.port, app, threaded=True, request_handler=Handler)
