@@ -77,7 +77,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 async def broken(task: asyncio.Task[Answer]) -> tuple[bool, bool]:
     with pytest.raises(Broken) as caught:
-        await task
+        await asyncio.wait_for(task, 10)
     return caught.value.first, caught.value.timed_out
 
 

@@ -14,6 +14,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Setup
 from signerd.providers.pkcs11 import Pkcs11Provider
 from signerd.providers.pkcs11_algorithms import UPPER_BOUND
+from signerd.providers.pkcs11_channel import Broken
 from signerd.providers.pkcs11_frames import Failed, Kind
 from signerd.providers.pkcs11_process import pause
 from signerd.providers.pkcs11_token import Refusal, _check_pin, failed
@@ -79,6 +80,15 @@ def test_a_few_wrong_pins_are_no_reason_to_stop() -> None:
 def test_unknown_failures_end_the_worker() -> None:
     assert failed(1, RuntimeError("vendor says")) == Failed(1, Kind.UNAVAILABLE, "RuntimeError: vendor says")
     assert failed(1, Refusal(Kind.MISSING, "no key")) == Failed(1, Kind.MISSING, "no key")
+
+
+def test_only_the_call_at_hand_is_not_repeated() -> None:
+    """The guard repeats what has no time to come back: not the call that may have killed the worker."""
+    made = provider()
+    assert made._broken(Broken()).retry_after is None
+    assert made._broken(Broken(first=True)).retry_after
+    assert made._broken(Broken(first=True)).reason is Reason.PROVIDER_UNAVAILABLE
+    assert made._broken(Broken(first=True, timed_out=True)).reason is Reason.PROVIDER_TIMEOUT
 
 
 async def test_a_provider_that_was_closed_says_so() -> None:
