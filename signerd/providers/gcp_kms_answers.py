@@ -69,7 +69,7 @@ class Answers:
 
     def _read_pem(self, answer: Any) -> Published | None:
         data = answer.pem.encode()
-        if not answer.HasField("pem_crc32c") or answer.pem_crc32c.value != _crc32c(data):
+        if answer.pem_crc32c.value != _crc32c(data):
             return None
         try:
             key = load_pem_public_key(data)
@@ -79,7 +79,7 @@ class Answers:
 
     def _read_raw(self, answer: Any) -> Published | None:
         sent = answer.public_key
-        if not sent.HasField("crc32c_checksum") or sent.crc32c_checksum.value != _crc32c(sent.data):
+        if sent.crc32c_checksum.value != _crc32c(sent.data):
             return None
         algorithm = self._algorithm(answer)
         try:
@@ -105,7 +105,7 @@ class Answers:
             answer = await self._calls.raw("AsymmetricSign", request, metadata, "AsymmetricSignResponse")
             received = answer.verified_digest_crc32c if digested else answer.verified_data_crc32c
             signature: bytes = answer.signature
-            checked = answer.HasField("signature_crc32c") and answer.name == name and received
+            checked = answer.name == name and received
             if checked and answer.signature_crc32c.value == _crc32c(signature):
                 return signature
         raise self._damaged(f"signature of {name}")

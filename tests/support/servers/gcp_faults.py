@@ -88,7 +88,7 @@ def _pem(answer: kms_v1.PublicKey) -> None:
 
 
 def _public_key(answer: kms_v1.PublicKey) -> None:
-    answer.public_key.data = answer.public_key.data[:-1]
+    answer.public_key.data = answer.public_key.data[:-1] + bytes([answer.public_key.data[-1] ^ 1])
 
 
 def _nonsense(answer: kms_v1.PublicKey) -> None:

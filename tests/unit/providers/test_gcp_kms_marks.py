@@ -121,6 +121,12 @@ def test_labels_of_others_stay_and_the_oldest_marks_give_way() -> None:
     }
 
 
+def test_marks_of_no_version_give_way_before_others() -> None:
+    others = {f"own-{number}": "x" for number in range(62)}
+    marks = [Mark("made", 1, 1, number=1), Mark("dead", 2, 2, after=1), Mark("now", 2, 3, after=1)]
+    assert [mark.tag for mark in marks_in(labels_with(others, marks))] == ["made", "now"]
+
+
 def test_the_mark_of_the_order_at_hand_always_has_room() -> None:
     others = {f"own-{number}": "x" for number in range(63)}
     labels = labels_with(others, [Mark("t1", 1, 1, number=1), Mark("t2", 2, 2, after=1)])

@@ -85,6 +85,16 @@ async def test_a_version_is_told_though_its_number_could_not_be_marked(
     assert await provider.find(made.uri) == [made]
 
 
+async def test_one_order_for_a_next_version_given_many_times_at_once(provider: GcpKmsProvider) -> None:
+    await provider.create(order("often", 1))
+    calls = (provider.create(order("often", 2, "same")) for _ in range(4))
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    (made,) = [one for one in ended if isinstance(one, Material)]
+    assert [one.reason for one in ended if isinstance(one, SignerdError)] == [Reason.KEY_EXISTS] * 3
+    assert [one.uri for one in await tagged(provider, "same")] == [made.uri]
+    assert [one.number for one in await provider.find(made.uri.partition("/cryptoKeyVersions/")[0])] == [1, 2]
+
+
 async def test_two_daemons_that_order_at_once(provider: GcpKmsProvider, server: GcpServer) -> None:
     other = build(setup(server.endpoint))
     made = await asyncio.gather(
