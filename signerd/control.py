@@ -47,6 +47,7 @@ class Channel:
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._opening = asyncio.Lock()
 
     async def ask(self, question: bytes, seconds: float = 2.0) -> bytes:
         """The worker's answer; raises ChannelBroken."""
@@ -66,9 +67,11 @@ class Channel:
             del self._waiting[number]
 
     async def _opened(self) -> asyncio.StreamWriter:
-        if self._writer is None:
-            reader, self._writer = await asyncio.open_connection(sock=self._end)
-            self._reading = asyncio.create_task(self._read(reader), name="channel")
+        # A second transport would go on to write to the descriptor's number when it belongs to somebody else.
+        async with self._opening:
+            if self._writer is None:
+                reader, self._writer = await asyncio.open_connection(sock=self._end)
+                self._reading = asyncio.create_task(self._read(reader), name="channel")
         if self._reading is not None and self._reading.done():
             raise ChannelBroken("the worker has hung up")
         return self._writer

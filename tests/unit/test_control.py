@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,22 @@ async def test_questions_at_the_same_time_get_their_own_answers() -> None:
     async with connected(b"metrics", "reason") as (channel, _):
         answers = await asyncio.gather(*(channel.ask(q) for q in (METRICS, READY, METRICS, READY)))
     assert answers == [b"metrics", b"reason", b"metrics", b"reason"]
+
+
+async def test_first_questions_at_the_same_time_open_one_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = 0
+    real = asyncio.open_connection
+
+    async def counted(**options: Any) -> Any:
+        nonlocal opened
+        opened += 1
+        return await real(**options)
+
+    async with connected() as (channel, _):
+        await asyncio.sleep(0.05)  # the worker's end is open
+        monkeypatch.setattr(asyncio, "open_connection", counted)
+        await asyncio.gather(*(channel.ask(READY) for _ in range(3)))
+    assert opened == 1
 
 
 async def test_a_worker_learns_that_its_parent_is_gone() -> None:
