@@ -34,7 +34,9 @@ def test_every_wrapping_has_its_own_key() -> None:
     assert private_key not in wrapped[0]
 
 
-@pytest.mark.parametrize("wrapping_key", [b"", b"junk", spki(generate(DEFAULT).public_key())])
+@pytest.mark.parametrize(
+    "wrapping_key", [b"", b"junk", spki(generate(DEFAULT).public_key())], ids=["empty", "junk", "ec"]
+)
 def test_nothing_is_wrapped_with_what_is_no_rsa_key(wrapping_key: bytes) -> None:
     with pytest.raises(SignerdError) as caught:
         wrap(to_pkcs8(generate(DEFAULT)), wrapping_key)
