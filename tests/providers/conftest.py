@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
 import pytest
-import uvloop
 
 from signerd.core import private_keys
 from signerd.core.algorithms import Family
+from tests.support.loops import TimedLoop
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -24,4 +24,4 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """On the daemon's event loop: its transports are not asyncio's."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": TimedLoop}
