@@ -66,7 +66,7 @@ class Secrets:
             return {one.name: one for one in (seen_in(item["metadata"]) for item in items)}, version
 
     def watch(self, version: str, seconds: int, silence: float) -> Stream:
-        """Watch metadata from a state on for so long; raises ExpiredError. Bookmarks come about once a minute."""
+        """Watch metadata from a state on for so long; raises ExpiredError."""
         query = [_OPAQUE, ("resourceVersion", version), ("allowWatchBookmarks", "true")]
         with self._mapped(f"Secrets of {self.namespace} can't be watched"):
             return self._api.stream(self._path, [*query, ("timeoutSeconds", str(seconds))], silence)

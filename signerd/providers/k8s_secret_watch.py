@@ -17,8 +17,8 @@ from signerd.providers.k8s_secret_calls import ExpiredError, Secrets
 from signerd.providers.k8s_secret_layout import Seen
 
 SILENCE = 150.0
-"""Seconds without an event after which a watch counts as dead; bookmarks come about once a minute."""
-_LONGEST = 300  # seconds after which the server ends a watch; each one ends at its own time
+"""Seconds without an event after which a watch counts as dead: by then the server has ended it."""
+_LONGEST = 120  # seconds after which the server ends a watch, at the latest; a server without news sends no bookmarks
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _BETWEEN = 0.1  # seconds between one watch and the next
 
@@ -154,6 +154,7 @@ class _Reader:
             seconds = random.randint(_LONGEST // 2, _LONGEST)  # noqa: S311 - spreads load, no secret
             self._stream = self._secrets.watch(self._version, seconds, SILENCE)
             if not self._closed:  # while it was being opened
+                self._hand_on(self._version)  # that it is open is news
                 for event in self._secrets.events(self._stream):
                     self._hand_on(event)
             self._hand_on(None)

@@ -115,6 +115,7 @@ def check(material: Material, signature: bytes) -> None:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait until it is so; the limit is the test's."""
-    while not true():  # noqa: ASYNC110 - nothing tells when
-        await asyncio.sleep(0.02)
+    """Wait until it is so."""
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.02)
