@@ -209,6 +209,9 @@ class KubernetesServer:
         return True
 
     def _run(self, command: list[str], log: str) -> subprocess.Popen[bytes]:
+        # It ends with this process, however that ends.
+        bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        command = [*bound, *command]
         with (self._directory / log).open("ab") as output:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
