@@ -20,13 +20,17 @@ class ProviderType:
 
 
 TYPES = {
-    "local": ProviderType("signerd.providers.local", "local"),
+    "local": ProviderType("signerd.providers.local.provider", "local"),
     "memory": ProviderType("signerd.providers.memory", "memory"),
-    "k8s-secret": ProviderType("signerd.providers.k8s_secret", "k8s-secret", "kubernetes", ("kubernetes",)),
-    "aws-kms": ProviderType("signerd.providers.aws_kms", "aws-kms", "aws", ("boto3",)),
-    "gcp-kms": ProviderType("signerd.providers.gcp_kms", "gcp-kms", "gcp", ("google.cloud.kms",)),
-    "vault-transit": ProviderType("signerd.providers.vault", "vault-transit", "vault", ("hvac", "aiohttp")),
-    "pkcs11": ProviderType("signerd.providers.pkcs11", "pkcs11", "pkcs11", ("pkcs11",)),
+    "k8s-secret": ProviderType(
+        "signerd.providers.k8s_secret.provider", "k8s-secret", "kubernetes", ("kubernetes",)
+    ),
+    "aws-kms": ProviderType("signerd.providers.aws_kms.provider", "aws-kms", "aws", ("boto3",)),
+    "gcp-kms": ProviderType("signerd.providers.gcp_kms.provider", "gcp-kms", "gcp", ("google.cloud.kms",)),
+    "vault-transit": ProviderType(
+        "signerd.providers.vault.provider", "vault-transit", "vault", ("hvac", "aiohttp")
+    ),
+    "pkcs11": ProviderType("signerd.providers.pkcs11.provider", "pkcs11", "pkcs11", ("pkcs11",)),
 }
 
 

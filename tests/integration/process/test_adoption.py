@@ -11,8 +11,8 @@ import pytest
 from signerd.core.algorithms import algorithm_named
 from signerd.core.private_keys import generate
 from signerd.core.public_keys import pem, spki
-from signerd.providers.local_files import LocalFiles
-from signerd.providers.local_uris import place
+from signerd.providers.local.files import LocalFiles
+from signerd.providers.local.uris import place
 from tests.integration.process.conftest import NewDaemon
 from tests.integration.process.daemons import PASSWORD, Daemon
 

@@ -16,8 +16,8 @@ from signerd.core.algorithms import DEFAULT
 from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.private_keys import PrivateKey, generate
 from signerd.core.public_keys import spki
-from signerd.providers.local_files import LocalFiles
-from signerd.providers.local_uris import place
+from signerd.providers.local.files import LocalFiles
+from signerd.providers.local.uris import place
 from signerd.state.changes import ChangeRequest
 from signerd.state.database import open_database
 from signerd.state.location import parse_location

@@ -8,8 +8,8 @@ from signerd.core.algorithms import DEFAULT
 from signerd.core.private_keys import generate
 from signerd.core.public_keys import spki
 from signerd.errors import Reason, SignerdError
-from signerd.providers.aws_kms_calls import Described
-from signerd.providers.aws_kms_table import Row
+from signerd.providers.aws_kms.calls import Described
+from signerd.providers.aws_kms.table import Row
 from signerd.providers.base import Change, Order
 
 ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

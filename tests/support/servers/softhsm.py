@@ -14,7 +14,7 @@ import pytest
 
 from signerd.config_providers import Pkcs11Provider as Section
 from signerd.providers.base import Setup
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 
 PIN = "742-Geheim-№9"
 SO_PIN = "10203040"

@@ -327,6 +327,9 @@ def test_no_token_shows(api: KubernetesApi) -> None:
 
 
 def test_the_client_is_not_loaded_before_it_is_used() -> None:
-    code = "import sys, signerd.providers.k8s_secret; print('kubernetes' in sys.modules, 'urllib3' in sys.modules)"
+    code = (
+        "import sys, signerd.providers.k8s_secret.provider;"
+        "print('kubernetes' in sys.modules, 'urllib3' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

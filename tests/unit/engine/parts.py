@@ -34,7 +34,7 @@ from signerd.core.signatures import verifier
 from signerd.instance import Wiring, Worker
 from signerd.providers.base import Order
 from signerd.providers.guard import Guarded
-from signerd.providers.local import LocalProvider
+from signerd.providers.local.provider import LocalProvider
 from signerd.providers.memory import MemoryProvider
 from signerd.rpc import calls
 from signerd.rpc.server import router

@@ -21,7 +21,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Order
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded
-from signerd.providers.local import LocalProvider
+from signerd.providers.local.provider import LocalProvider
 from signerd.providers.memory import MemoryProvider
 from signerd.state.journal import SILENT
 from signerd.state.location import SqliteLocation

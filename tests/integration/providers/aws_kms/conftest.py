@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from signerd.config_providers import AwsKmsProvider as Settings
-from signerd.providers.aws_kms import AwsKmsProvider, build
+from signerd.providers.aws_kms.provider import AwsKmsProvider, build
 from signerd.providers.base import Setup
 from tests.support.servers.aws import ENVIRONMENT, REGION, AwsServer, moto
 from tests.support.servers.aws_fake import FakeKms

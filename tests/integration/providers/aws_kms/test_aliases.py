@@ -11,7 +11,7 @@ import pytest
 from signerd.core.algorithms import DEFAULT
 from signerd.core.inputs import Message, prepare
 from signerd.errors import Reason, SignerdError
-from signerd.providers.aws_kms import AwsKmsProvider
+from signerd.providers.aws_kms.provider import AwsKmsProvider
 from signerd.providers.base import Material, Order
 from signerd.providers.guard import pinned_version
 from tests.integration.providers.aws_kms.conftest import Connect

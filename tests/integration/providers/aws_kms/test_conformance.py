@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from signerd.core.algorithms import Family
-from signerd.providers.aws_kms import AwsKmsProvider
+from signerd.providers.aws_kms.provider import AwsKmsProvider
 from signerd.testing.conformance import ProviderConformance
 from signerd.testing.subjects import Subject
 from tests.integration.providers.aws_kms.conftest import Connect

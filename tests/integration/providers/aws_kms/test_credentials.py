@@ -14,7 +14,7 @@ from signerd.config_providers import AwsKmsProvider as Settings
 from signerd.core.algorithms import DEFAULT
 from signerd.core.inputs import Message, prepare
 from signerd.errors import Reason, SignerdError
-from signerd.providers.aws_kms import AwsKmsProvider, build
+from signerd.providers.aws_kms.provider import AwsKmsProvider, build
 from signerd.providers.base import Order, Setup
 from signerd.providers.guard import pinned_version
 from tests.support.servers.aws import REGION, AwsServer

@@ -12,7 +12,7 @@ from signerd.core.algorithms import BY_NAME, DEFAULT
 from signerd.core.inputs import Message, prepare
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.errors import Reason, SignerdError
-from signerd.providers.aws_kms import AwsKmsProvider
+from signerd.providers.aws_kms.provider import AwsKmsProvider
 from signerd.providers.base import Change, Material, Order
 from signerd.providers.guard import Guarded, pinned_version
 from tests.integration.providers.aws_kms.conftest import Connect

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from signerd.providers.gcp_kms import GcpKmsProvider, build
+from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.support.servers.gcp import GcpServer, setup
 
 

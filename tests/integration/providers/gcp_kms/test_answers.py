@@ -6,7 +6,7 @@ import pytest
 
 from signerd.core.inputs import Message
 from signerd.errors import Reason
-from signerd.providers.gcp_kms import GcpKmsProvider
+from signerd.providers.gcp_kms.provider import GcpKmsProvider
 from tests.integration.providers.gcp_kms.keys import (
     ED25519,
     GIVEN,

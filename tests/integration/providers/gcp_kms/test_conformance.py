@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signerd.providers.gcp_kms import build
+from signerd.providers.gcp_kms.provider import build
 from signerd.testing.conformance import ProviderConformance
 from signerd.testing.subjects import Subject
 from tests.support.servers.gcp import RING, GcpServer, setup

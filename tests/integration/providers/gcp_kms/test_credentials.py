@@ -23,7 +23,7 @@ SCRIPT = """
 import asyncio, sys
 from signerd.core.algorithms import DEFAULT
 from signerd.errors import SignerdError
-from signerd.providers.gcp_kms import build
+from signerd.providers.gcp_kms.provider import build
 from tests.integration.providers.gcp_kms.keys import GIVEN, order
 from tests.support.servers.gcp import setup
 

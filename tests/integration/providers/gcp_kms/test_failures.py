@@ -8,7 +8,7 @@ from signerd.core.algorithms import DEFAULT
 from signerd.core.inputs import Message, prepare
 from signerd.errors import Reason
 from signerd.providers.base import Material
-from signerd.providers.gcp_kms import GcpKmsProvider, build
+from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import GIVEN, order, refused
 from tests.support.servers.gcp import GcpServer, setup
 

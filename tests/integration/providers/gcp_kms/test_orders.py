@@ -10,7 +10,7 @@ import pytest
 
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material
-from signerd.providers.gcp_kms import GcpKmsProvider, build
+from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import Others, order, refused, sign, tagged, through_guard
 from tests.support.servers.gcp import GcpServer, setup
 
@@ -109,8 +109,8 @@ async def test_two_daemons_that_order_at_once(provider: GcpKmsProvider, server: 
 
 CRASH = """
 import asyncio, os, sys
-from signerd.providers.gcp_kms import build
-from signerd.providers import gcp_kms_orders
+from signerd.providers.gcp_kms.provider import build
+from signerd.providers.gcp_kms import orders as gcp_kms_orders
 from tests.integration.providers.gcp_kms.keys import order
 from tests.support.servers.gcp import setup
 

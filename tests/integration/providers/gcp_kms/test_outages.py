@@ -14,7 +14,7 @@ from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
-from signerd.providers.gcp_kms import GcpKmsProvider, build
+from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import GIVEN, order
 from tests.support.servers.gcp import GcpServer, setup
 

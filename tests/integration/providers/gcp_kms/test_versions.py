@@ -7,7 +7,7 @@ import pytest
 from signerd.core.inputs import Message, Mu
 from signerd.errors import Reason
 from signerd.providers.base import Change
-from signerd.providers.gcp_kms import GcpKmsProvider, build
+from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import (
     ED25519,
     ML_DSA,

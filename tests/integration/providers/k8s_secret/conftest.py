@@ -20,7 +20,7 @@ from signerd.core.inputs import Message, prepare
 from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
 from signerd.providers.base import Material, Order, Setup
-from signerd.providers.k8s_secret import K8sSecretProvider, build
+from signerd.providers.k8s_secret.provider import K8sSecretProvider, build
 from tests.support.servers.kubernetes import KubernetesServer, missing
 
 PAGE = Path(__file__).parents[4] / "docs" / "providers" / "k8s-secret.md"

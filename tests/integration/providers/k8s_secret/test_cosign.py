@@ -14,7 +14,7 @@ import pytest
 from signerd.core.algorithms import DEFAULT
 from signerd.core.inputs import Message, prepare
 from signerd.core.public_keys import pem
-from signerd.providers.k8s_secret import K8sSecretProvider
+from signerd.providers.k8s_secret.provider import K8sSecretProvider
 from tests.integration.providers.k8s_secret.conftest import Namespace, order
 from tests.support.servers.kubernetes import ADMIN
 from tools import install_tools

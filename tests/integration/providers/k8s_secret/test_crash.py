@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from signerd.providers.guard import Guarded
-from signerd.providers.k8s_secret import K8sSecretProvider
+from signerd.providers.k8s_secret.provider import K8sSecretProvider
 from tests.support.lives import adopted_after_a_crash, destroyed_after_a_crash
 
 

@@ -14,7 +14,7 @@ from signerd.core.public_keys import pem, spki
 from signerd.core.signatures import Sign
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material
-from signerd.providers.k8s_secret import K8sSecretProvider
+from signerd.providers.k8s_secret.provider import K8sSecretProvider
 from tests.integration.providers.k8s_secret.conftest import GIVEN, Namespace, check, order, until
 
 

@@ -11,7 +11,7 @@ from signerd.core.algorithms import DEFAULT, algorithm_named
 from signerd.core.inputs import Message, prepare
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change
-from signerd.providers.k8s_secret import K8sSecretProvider
+from signerd.providers.k8s_secret.provider import K8sSecretProvider
 from tests.integration.providers.k8s_secret.conftest import GIVEN, Namespace, check, order, until
 from tests.support.servers.kubernetes import KubernetesServer
 

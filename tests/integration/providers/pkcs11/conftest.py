@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from tests.support.servers.softhsm import SoftHsm
 
 Open = Callable[..., Pkcs11Provider]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from signerd.testing.conformance import ProviderConformance
 from signerd.testing.subjects import Subject
 from tests.support.servers.softhsm import LABEL, PIN, SoftHsm

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signerd.providers.guard import Guarded
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from tests.support.lives import adopted_after_a_crash, destroyed_after_a_crash
 
 Open = Callable[..., Pkcs11Provider]

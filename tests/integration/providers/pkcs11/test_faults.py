@@ -22,8 +22,8 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Order
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded, PinnedVersion, pinned_version
-from signerd.providers.local import LocalProvider
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.local.provider import LocalProvider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from tests.support.servers.softhsm import SoftHsm
 
 GIVEN = prepare(DEFAULT, Message(b"some bytes"))

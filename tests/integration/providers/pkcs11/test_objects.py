@@ -21,7 +21,7 @@ from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material, Order
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from tests.support.certificates import common_name
 from tests.support.servers.softhsm import SoftHsm
 

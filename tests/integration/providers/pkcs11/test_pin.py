@@ -17,7 +17,7 @@ from signerd.core.inputs import Message, prepare
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Order
 from signerd.providers.failures import spellings
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from tests.support.servers.softhsm import PIN, SoftHsm
 
 Open = Callable[..., Pkcs11Provider]
@@ -52,7 +52,7 @@ async def refused(provider: Pkcs11Provider) -> SignerdError:
 
 
 async def test_a_wrong_pin_is_tried_once(hsm: SoftHsm, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signerd.providers.pkcs11_process._PIN_SECONDS", 0.01)
+    monkeypatch.setattr("signerd.providers.pkcs11.process._PIN_SECONDS", 0.01)
     source = Source("wrong-pin")
     provider = opened(source)
     assert (await refused(provider)).reason is Reason.PROVIDER_DENIED
@@ -117,7 +117,7 @@ async def test_the_environment_of_the_module(
 PARENT = """
 import asyncio, pathlib, sys
 from signerd.providers.base import Setup
-from signerd.providers.pkcs11 import Pkcs11Provider
+from signerd.providers.pkcs11.provider import Pkcs11Provider
 from signerd.config_providers import Pkcs11Provider as Section
 
 async def main():

@@ -17,7 +17,7 @@ from signerd.core.algorithms import DEFAULT, Algorithm
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.providers.base import Material, Order, Setup
 from signerd.providers.guard import pinned_version
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.support.servers.vault import FakeVault
 from tests.support.servers.vault_bao import OpenBao, binary
 

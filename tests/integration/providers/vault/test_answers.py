@@ -12,7 +12,7 @@ from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.errors import Reason, SignerdError
 from signerd.providers.guard import Guarded, pinned_version
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import GIVEN, check, order, setup
 from tests.support.servers.vault import FakeVault
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from signerd.providers.guard import Guarded
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import Server, setup
 from tests.support.lives import adopted_after_a_crash, destroyed_after_a_crash
 from tests.support.servers.vault import FakeVault

@@ -14,7 +14,7 @@ from signerd.core.inputs import Message, prepare
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.errors import Reason
 from signerd.providers.base import Change, Provider
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import BAO, GIVEN, Server, check, order, setup
 from tests.integration.providers.vault.test_answers import reason
 from tests.support.servers.vault import FakeVault

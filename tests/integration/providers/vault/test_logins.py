@@ -14,7 +14,7 @@ import pytest
 from signerd.core.algorithms import DEFAULT
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import GIVEN, check, order, setup, until
 from tests.support.servers.vault import FakeVault
 from tests.support.servers.vault_auth import JWT, ROLE, ROLE_ID, ROOT_TOKEN, SECRET_ID

@@ -20,7 +20,7 @@ from signerd.providers import registry
 from signerd.providers.base import Material, Order, Setup
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded, pinned_version
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import BAO, order, setup, until
 from tests.support.servers.vault import FakeVault
 from tests.support.servers.vault_bao import OpenBao

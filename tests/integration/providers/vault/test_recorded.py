@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from signerd.core.algorithms import DEFAULT
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import GIVEN, Server, setup
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "vault"

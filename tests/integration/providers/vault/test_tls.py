@@ -11,7 +11,7 @@ import pytest
 
 from signerd.core.algorithms import DEFAULT
 from signerd.errors import Reason
-from signerd.providers.vault import VaultProvider
+from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import GIVEN, check, order, setup
 from tests.integration.providers.vault.test_answers import reason
 from tests.support.certificates import SERVER, Authority, write_pair

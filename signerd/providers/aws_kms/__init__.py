@@ -1,0 +1,1 @@
+"""Keys in AWS KMS; the SDK is reached through connections only."""

@@ -1,0 +1,204 @@
+"""Keys at AWS KMS as key material: made, looked at, remembered. Synchronous, for threads."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from signerd.core.external_mu import external_mu
+from signerd.core.inputs import Message, SigningInput
+from signerd.errors import Reason, SignerdError
+from signerd.providers.aws_kms.aliases import KmsAliases
+from signerd.providers.aws_kms.calls import Described, KmsCalls
+from signerd.providers.aws_kms.imports import wrap
+from signerd.providers.aws_kms.table import (
+    ALGORITHMS,
+    LONGEST_MESSAGE,
+    SPECS,
+    Row,
+    tied_algorithm,
+    unsupported,
+    wire_form,
+)
+from signerd.providers.aws_kms.uris import is_alias, key_uri, order_tags, tags_of
+from signerd.providers.base import Change, Material, Order
+
+_USABLE = frozenset({"Enabled", "Updating"})
+_GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+_TRIES = 20
+_PAUSE = 0.25  # seconds: a new key is known everywhere after a few (AWS KMS eventual consistency)
+_UNUSABLE = frozenset({Reason.KEY_MATERIAL_DISABLED, Reason.KEY_MATERIAL_UNREADABLE})
+_log = logging.getLogger("signerd.providers.aws_kms.provider")
+
+
+class KmsKeys:
+    """The keys of one region. Public keys are remembered by ARN, since KMS never changes them."""
+
+    def __init__(
+        self, calls: KmsCalls, aliases: KmsAliases, region: str, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._calls = calls
+        self._aliases = aliases
+        self._region = region
+        self._pause = pause
+        self._public_keys: dict[str, bytes] = {}
+        self._unproven: set[str] = set()
+        """Keys made here that have not signed yet: not every host of AWS may know them."""
+
+    def __len__(self) -> int:
+        return len(self._public_keys)
+
+    def sign(self, key_id: str, row: Row, given: SigningInput) -> bytes:
+        """Sign a prepared input; of a message that is too long for KMS its external mu is signed."""
+        if isinstance(given, Message) and len(given.data) > LONGEST_MESSAGE:
+            given = external_mu(self._public_key(key_id), given.data)
+        message, message_type = wire_form(given)
+        if key_id not in self._unproven:
+            return self._calls.sign(key_id, message, message_type, row)
+        signature = self._settled(lambda: self._calls.sign(key_id, message, message_type, row, quiet=True))
+        self._unproven.discard(key_id)
+        return signature
+
+    def _public_key(self, key_id: str) -> bytes:
+        known = self._public_keys.get(key_id)
+        if known is None:
+            known = self._calls.public_key(key_id)
+            if not is_alias(key_id):
+                self._public_keys[key_id] = known
+        return known
+
+    def material(self, key_id: str) -> Material:
+        """The key of a KeyId; raises KEY_MATERIAL_UNREADABLE, KEY_MATERIAL_DISABLED or PROVIDER_REFUSED."""
+        described = self._calls.describe(key_id)
+        if described.state in _GOING:
+            raise SignerdError(Reason.KEY_MATERIAL_DISABLED, f"{described.arn} waits at AWS to be deleted")
+        if not described.signs or described.spec not in SPECS:
+            raise SignerdError(
+                Reason.PROVIDER_REFUSED, f"{described.arn} is not a key that signs ({described.spec})"
+            )
+        material = self._shown(described)
+        if not material.public_key:
+            reason = _reason_of_state(described.state)
+            raise SignerdError(reason, f"{described.arn} is {described.state} and its public key not known")
+        return material
+
+    def seen(self, arn: str) -> Material | None:
+        """A key for the list; None for what is no signing key, waits for its deletion, or is not ours to see.
+
+        The public key is empty where KMS does not tell it: of disabled keys, and of those not imported yet.
+        """
+        try:
+            described = self._calls.describe(arn, quiet=True)
+            if described.state in _GOING or not described.signs or described.spec not in SPECS:
+                return None
+            return self._shown(described)
+        except SignerdError as error:
+            if error.reason in (Reason.KEY_MATERIAL_UNREADABLE, Reason.PROVIDER_DENIED):
+                return None
+            raise
+
+    def _shown(self, described: Described) -> Material:
+        usable = described.state in _USABLE
+        return Material(
+            key_uri(self._region, described.arn),
+            self._told_public_key(described.arn, usable=usable),
+            self.tags(described.arn),
+            tied_algorithm(described.spec),
+            enabled=usable,
+        )
+
+    def _told_public_key(self, arn: str, *, usable: bool) -> bytes:
+        """What KMS tells now, for keys in use; else what is remembered."""
+        if not usable and arn in self._public_keys:
+            return self._public_keys[arn]
+        try:
+            told = self._public_keys[arn] = self._calls.public_key(arn, quiet=True)
+        except SignerdError as error:
+            if usable or error.reason not in _UNUSABLE:
+                raise
+            return b""
+        return told
+
+    def tags(self, arn: str) -> dict[str, str]:
+        """Tags of the order that a key was made for; none where we may not look."""
+        try:
+            return order_tags(self._calls.tags(arn, quiet=True))
+        except SignerdError as error:
+            if error.reason in (Reason.PROVIDER_DENIED, Reason.KEY_MATERIAL_UNREADABLE):
+                return {}
+            raise
+
+    def arns(self) -> list[str]:
+        """ARNs of all keys of the account in the region."""
+        return self._calls.key_arns()
+
+    def make(self, order: Order, row: Row) -> Material:
+        """Make a key or take one in; the first version of a key gets the alias."""
+        described = self._created(order, row)
+        try:
+            if order.private_key is not None:
+                self._take_in(described.arn, order.private_key)
+            public_key = self._settled(lambda: self._calls.public_key(described.arn, quiet=True))
+        except SignerdError:
+            with suppress(SignerdError):
+                self._calls.change(described.arn, Change.DESTROY)
+            raise
+        self._public_keys[described.arn] = public_key
+        self._unproven.add(described.arn)
+        if order.version == 1:
+            self._point(described.arn, order)
+        uri = key_uri(self._region, described.arn)
+        return Material(uri, public_key, order.tags, tied_algorithm(row.spec))
+
+    def _created(self, order: Order, row: Row) -> Described:
+        description = f"signerd: {order.key} version {order.version}"
+        external = order.private_key is not None
+        try:
+            return self._calls.create(row, tags_of(order), description, external=external)
+        except SignerdError as error:
+            if error.reason is not Reason.ALGORITHM_UNSUPPORTED:
+                raise
+            others = tuple(one for one in ALGORITHMS if one.family is not order.algorithm.family)
+            raise unsupported(order.algorithm, f"region {self._region} has no such keys", others) from None
+
+    def _take_in(self, arn: str, private_key: bytes) -> None:
+        parameters = self._calls.import_parameters(arn)
+        self._calls.import_material(arn, parameters.token, wrap(private_key, parameters.wrapping_key))
+
+    def _settled(self, call: Callable[[], bytes]) -> bytes:
+        """What a new key answers once AWS knows it."""
+        for _ in range(_TRIES):
+            try:
+                return call()
+            except SignerdError as error:
+                if error.reason not in _UNUSABLE:
+                    raise
+            self._pause(_PAUSE)
+        return call()
+
+    def _point(self, arn: str, order: Order) -> None:
+        """The key is made whatever becomes of its alias."""
+        try:
+            self.point_alias(arn, order.key, order.instance)
+        except SignerdError as error:
+            _log.warning("%s is made and has no alias: %s", arn, error.message)
+
+    def point_alias(self, key_id: str, key: str, instance: str) -> None:
+        """Let the alias of a key point to a version."""
+        self._aliases.point(key_id, key, instance)
+
+    def change(self, key_id: str, change: Change) -> None:
+        """Disable, enable or schedule the deletion of a key; what is so already stays so."""
+        self._unproven.discard(key_id)
+        try:
+            self._calls.change(key_id, change)
+        except SignerdError as error:
+            done = _UNUSABLE if change is Change.DESTROY else {Reason.KEY_MATERIAL_DISABLED}
+            if change is Change.ENABLE or error.reason not in done:
+                raise
+
+
+def _reason_of_state(state: str) -> Reason:
+    return Reason.KEY_MATERIAL_UNREADABLE if state == "PendingImport" else Reason.KEY_MATERIAL_DISABLED

@@ -1,0 +1,1 @@
+"""Keys in Google Cloud KMS; its SDK is imported here, on first use."""

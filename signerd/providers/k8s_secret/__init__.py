@@ -1,0 +1,1 @@
+"""Keys in Kubernetes Secrets, opened in memory; the client is reached through connections only."""
