@@ -40,6 +40,7 @@ def _facts(answer: GetStatusResponse) -> list[tuple[str, str]]:
     audit = answer.audit
     return [
         ("version", answer.version),
+        ("instance", answer.instance),
         ("serving", "yes" if answer.serving else "no"),
         ("started", time_text(answer.start_time)),
         ("worker", f"{answer.worker} ({answer.workers} in all)"),

@@ -22,6 +22,7 @@ class Status:
     """The status of one worker; `providers` are (name, type, health)."""
 
     version: str
+    instance: str
     serving: bool
     started: datetime
     worker: int
@@ -68,6 +69,7 @@ class StatusReader:
         """The status as it is."""
         return Status(
             version=__version__,
+            instance=self.keyring.view.snapshot.instance,
             serving=self.serving,
             started=self.started,
             worker=self.worker,

@@ -67,6 +67,7 @@ def status_message(status: Status, caller: Caller) -> admin_pb2.GetStatusRespons
     """A status as it goes over the wire."""
     message = admin_pb2.GetStatusResponse(
         version=status.version,
+        instance=status.instance,
         serving=status.serving,
         worker=status.worker,
         workers=status.workers,

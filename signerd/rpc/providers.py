@@ -66,7 +66,7 @@ def discovered_message(one: Unmanaged) -> keys_pb2.DiscoveredKey:
     return keys_pb2.DiscoveredKey(
         uri=one.material.uri,
         algorithm=one.algorithm,
-        key_id=key_id(one.material.public_key),
+        key_id=key_id(one.material.public_key) if one.material.public_key else "",
         version=one.material.number,
         enabled=one.material.enabled,
         tags=dict(one.material.tags),

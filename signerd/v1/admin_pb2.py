@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/admin.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\";\n\x10GetStatusRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"\x9f\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x0c\n\x04keys\x18\x07 \x01(\x03\x12-\n\tproviders\x18\x08 \x03(\x0b\x32\x1a.signerd.v1.ProviderStatus\x12&\n\x05\x61udit\x18\t \x01(\x0b\x32\x17.signerd.v1.AuditStatus\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\"M\n\x0eProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"O\n\x0b\x41uditStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t2Q\n\x05\x41\x64min\x12H\n\tGetStatus\x12\x1c.signerd.v1.GetStatusRequest\x1a\x1d.signerd.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/admin.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\";\n\x10GetStatusRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"\xb1\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x0c\n\x04keys\x18\x07 \x01(\x03\x12-\n\tproviders\x18\x08 \x03(\x0b\x32\x1a.signerd.v1.ProviderStatus\x12&\n\x05\x61udit\x18\t \x01(\x0b\x32\x17.signerd.v1.AuditStatus\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\x10\n\x08instance\x18\x0c \x01(\t\"M\n\x0eProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"O\n\x0b\x41uditStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t2Q\n\x05\x41\x64min\x12H\n\tGetStatus\x12\x1c.signerd.v1.GetStatusRequest\x1a\x1d.signerd.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_start=71
   _globals['_GETSTATUSREQUEST']._serialized_end=130
   _globals['_GETSTATUSRESPONSE']._serialized_start=133
-  _globals['_GETSTATUSRESPONSE']._serialized_end=420
-  _globals['_PROVIDERSTATUS']._serialized_start=422
-  _globals['_PROVIDERSTATUS']._serialized_end=499
-  _globals['_AUDITSTATUS']._serialized_start=501
-  _globals['_AUDITSTATUS']._serialized_end=580
-  _globals['_ADMIN']._serialized_start=582
-  _globals['_ADMIN']._serialized_end=663
+  _globals['_GETSTATUSRESPONSE']._serialized_end=438
+  _globals['_PROVIDERSTATUS']._serialized_start=440
+  _globals['_PROVIDERSTATUS']._serialized_end=517
+  _globals['_AUDITSTATUS']._serialized_start=519
+  _globals['_AUDITSTATUS']._serialized_end=598
+  _globals['_ADMIN']._serialized_start=600
+  _globals['_ADMIN']._serialized_end=681
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "serving", "start_time", "worker", "workers", "revision", "keys", "providers", "audit", "warnings", "caller")
+    __slots__ = ("version", "serving", "start_time", "worker", "workers", "revision", "keys", "providers", "audit", "warnings", "caller", "instance")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class GetStatusResponse(_message.Message):
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     version: str
     serving: bool
     start_time: _timestamp_pb2.Timestamp
@@ -41,7 +42,8 @@ class GetStatusResponse(_message.Message):
     audit: AuditStatus
     warnings: _containers.RepeatedScalarFieldContainer[str]
     caller: str
-    def __init__(self, version: _Optional[str] = ..., serving: _Optional[bool] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ..., revision: _Optional[int] = ..., keys: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., audit: _Optional[_Union[AuditStatus, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., caller: _Optional[str] = ...) -> None: ...
+    instance: str
+    def __init__(self, version: _Optional[str] = ..., serving: _Optional[bool] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker: _Optional[int] = ..., workers: _Optional[int] = ..., revision: _Optional[int] = ..., keys: _Optional[int] = ..., providers: _Optional[_Iterable[_Union[ProviderStatus, _Mapping]]] = ..., audit: _Optional[_Union[AuditStatus, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., caller: _Optional[str] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class ProviderStatus(_message.Message):
     __slots__ = ("name", "type", "healthy", "detail")

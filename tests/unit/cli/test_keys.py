@@ -190,13 +190,18 @@ def test_audit_positions_that_are_none(run: Run, daemon: FakeDaemon, position: s
 def test_status_shows_what_is_wrong_and_says_so_to_scripts(run: Run, daemon: FakeDaemon) -> None:
     sick = ProviderStatus(name="p", type="vault", detail="sealed \x1b[2J")
     answer = GetStatusResponse(
-        version="1", providers=[sick], audit=AuditStatus(shard="w0", healthy=True), warnings=["take care"]
+        version="1",
+        instance="0123abcd",
+        providers=[sick],
+        audit=AuditStatus(shard="w0", healthy=True),
+        warnings=["take care"],
     )
     daemon.script["GetStatus"].append(answer)
     result = run("status")
     assert result.exit_code == 4
     assert "NOT OK, vault, sealed \N{REPLACEMENT CHARACTER}[2J\n" in result.stdout
     assert "take care" in result.stdout
+    assert "0123abcd" in result.stdout
 
 
 def test_status_of_a_daemon_that_signs(run: Run, daemon: FakeDaemon) -> None:
