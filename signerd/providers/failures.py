@@ -1,4 +1,4 @@
-"""What vendors say when something fails: kept in the log, cleaned of secrets; the caller learns the kind only."""
+"""Errors that all providers have. What vendors say is kept in the log, cleaned of secrets; callers learn the kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+from signerd.core.algorithms import Algorithm
 from signerd.errors import Reason, SignerdError
 
 LONGEST = 300
@@ -47,6 +48,14 @@ def failed(
     logger.warning("provider %s: %s: %s: %s", provider, reason.name, what, said)
     return SignerdError(
         reason, f"provider {provider!r}: {what}{f' ({kind})' if kind else ''}", retry_after=retry_after
+    )
+
+
+def unsupported(algorithm: Algorithm, why: str, others: Iterable[Algorithm]) -> SignerdError:
+    """The refusal of an algorithm, which names those that could be taken."""
+    names = ", ".join(map(str, others)) or "none of signerd's"
+    return SignerdError(
+        Reason.ALGORITHM_UNSUPPORTED, f"{algorithm}: {why}; possible are {names}", field="algorithm"
     )
 
 

@@ -12,7 +12,7 @@ from signerd.providers.failures import failed
 PAUSE = 1.0
 """Seconds after which it is worth trying again: quotas count by the second, and the SDK has tried twice."""
 
-_log = logging.getLogger("signerd.providers.aws_kms.provider")
+_log = logging.getLogger(__name__)
 
 _BY_REASON = {
     Reason.PROVIDER_THROTTLED: (

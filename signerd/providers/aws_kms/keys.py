@@ -19,18 +19,18 @@ from signerd.providers.aws_kms.table import (
     SPECS,
     Row,
     tied_algorithm,
-    unsupported,
     wire_form,
 )
 from signerd.providers.aws_kms.uris import is_alias, key_uri, order_tags, tags_of
 from signerd.providers.base import Change, Material, Order
+from signerd.providers.failures import unsupported
 
 _USABLE = frozenset({"Enabled", "Updating"})
 _GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 _TRIES = 20
 _PAUSE = 0.25  # seconds: a new key is known everywhere after a few (AWS KMS eventual consistency)
 _UNUSABLE = frozenset({Reason.KEY_MATERIAL_DISABLED, Reason.KEY_MATERIAL_UNREADABLE})
-_log = logging.getLogger("signerd.providers.aws_kms.provider")
+_log = logging.getLogger(__name__)
 
 
 class KmsKeys:

@@ -20,9 +20,10 @@ from signerd.providers.aws_kms.aliases import KmsAliases
 from signerd.providers.aws_kms.calls import DELETION_DAYS, KmsCalls
 from signerd.providers.aws_kms.keys import KmsKeys
 from signerd.providers.aws_kms.quota import TokenBucket
-from signerd.providers.aws_kms.table import ALGORITHMS, QUOTAS, Row, row_of, unsupported
+from signerd.providers.aws_kms.table import ALGORITHMS, QUOTAS, Row, row_of
 from signerd.providers.aws_kms.uris import is_alias, parse_uri
 from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
+from signerd.providers.failures import unsupported
 
 MOST_THREADS = 256
 _LOOKED_AT_ONCE = 16

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from signerd.core.algorithms import TABLE, Algorithm, Family
 from signerd.core.digests import Digest
 from signerd.core.inputs import Message, Mu, SigningInput
-from signerd.errors import Reason, SignerdError
+from signerd.providers.failures import unsupported
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.literals import KeySpecType, MessageTypeType, SigningAlgorithmSpecType
@@ -66,15 +66,6 @@ def row_of(algorithm: Algorithm) -> Row:
         return ROWS[algorithm]
     except KeyError:
         raise unsupported(algorithm, "AWS KMS does not sign with it", ALGORITHMS) from None
-
-
-def unsupported(algorithm: Algorithm, why: str, others: tuple[Algorithm, ...]) -> SignerdError:
-    """The refusal of an algorithm, which names those that could be taken."""
-    return SignerdError(
-        Reason.ALGORITHM_UNSUPPORTED,
-        f"{algorithm}: {why}; possible are {', '.join(map(str, others))}",
-        field="algorithm",
-    )
 
 
 def tied_algorithm(spec: str) -> Algorithm | None:

@@ -7,6 +7,7 @@ from signerd.core.digests import Digest
 from signerd.core.inputs import Message, Mu, SigningInput
 from signerd.core.public_keys import ML_DSA_SETS, spki
 from signerd.errors import Reason, SignerdError
+from signerd.providers.failures import unsupported
 
 MOST_DATA = 64 * 1024
 """Bytes of a message that is signed whole."""
@@ -38,10 +39,7 @@ def name_of(algorithm: Algorithm) -> str:
     try:
         return _BY_ALGORITHM[algorithm]
     except KeyError:
-        offered = ", ".join(row.name for row in ALGORITHMS)
-        raise SignerdError(
-            Reason.ALGORITHM_UNSUPPORTED, f"Cloud KMS has no {algorithm}; it has {offered}", field="algorithm"
-        ) from None
+        raise unsupported(algorithm, "Cloud KMS has no such keys", ALGORITHMS) from None
 
 
 def algorithm_of(name: str) -> Algorithm | None:

@@ -10,6 +10,7 @@ from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, SigningInput
 from signerd.core.signatures import p1363_to_der
 from signerd.errors import Reason, SignerdError
+from signerd.providers.failures import unsupported
 
 Mechanisms = Mapping[str, tuple[int, int]]
 
@@ -53,7 +54,7 @@ def scheme_of(algorithm: Algorithm) -> Scheme:
     try:
         return _SCHEMES[algorithm.family]
     except KeyError:
-        raise unsupported(algorithm, UPPER_BOUND) from None
+        raise unsupported(algorithm, "signerd has no PKCS#11 mechanism for it", UPPER_BOUND) from None
 
 
 def parameters_of(algorithm: Algorithm) -> bytes:
@@ -119,11 +120,3 @@ def signature_of(algorithm: Algorithm, raw: bytes) -> bytes:
             Reason.PROVIDER_INTEGRITY,
             f"the token's answer is no signature: {error.message}; nothing was released",
         ) from None
-
-
-def unsupported(algorithm: Algorithm, can: tuple[Algorithm, ...]) -> SignerdError:
-    """The error for an algorithm that the token does not have."""
-    names = ", ".join(map(str, can)) or "none of signerd's"
-    return SignerdError(
-        Reason.ALGORITHM_UNSUPPORTED, f"the token can't use {algorithm}; it can: {names}", field="algorithm"
-    )

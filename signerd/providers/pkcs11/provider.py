@@ -11,7 +11,7 @@ from signerd.core.algorithms import Algorithm
 from signerd.core.inputs import SigningInput
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
-from signerd.providers.failures import failed
+from signerd.providers.failures import failed, unsupported
 from signerd.providers.pkcs11.algorithms import (
     UPPER_BOUND,
     generates,
@@ -21,7 +21,6 @@ from signerd.providers.pkcs11.algorithms import (
     signature_of,
     supported,
     to_sign,
-    unsupported,
 )
 from signerd.providers.pkcs11.attributes import halves, public_key
 from signerd.providers.pkcs11.channel import Broken, next_number
@@ -96,7 +95,7 @@ class Pkcs11Provider:
         algorithm = order.algorithm
         ready = await self._opened()
         if algorithm not in self.capabilities.algorithms:
-            raise unsupported(algorithm, self.capabilities.algorithms)
+            raise unsupported(algorithm, "the token does not sign with it", self.capabilities.algorithms)
         label, scheme = label_for(order.tags), scheme_of(algorithm)
         size = algorithm.size if scheme.key_type == "RSA" else 0
         private: dict[str, bytes] = {}
@@ -104,9 +103,8 @@ class Pkcs11Provider:
         if order.private_key is not None:
             private, public = await asyncio.to_thread(halves, order.private_key, algorithm)
         elif not generates(algorithm, ready.mechanisms):
-            raise unsupported(
-                algorithm, tuple(one for one in UPPER_BOUND if generates(one, ready.mechanisms))
-            )
+            others = [one for one in UPPER_BOUND if generates(one, ready.mechanisms)]
+            raise unsupported(algorithm, "the token makes no such keys", others)
         made = Make(
             next_number(),
             label,

@@ -14,6 +14,7 @@ from signerd.core.algorithms import TABLE, Algorithm, Family
 from signerd.core.public_keys import PublicKey, fits, spki
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
+from signerd.providers.failures import unsupported
 from signerd.providers.vault.uris import KeyUri, tags
 
 _KINDS = {
@@ -84,11 +85,7 @@ class KeyUse:
 def check_offered(algorithm: Algorithm) -> None:
     """Raise ALGORITHM_UNSUPPORTED unless transit can sign with it."""
     if algorithm not in KEY_TYPES:
-        raise SignerdError(
-            Reason.ALGORITHM_UNSUPPORTED,
-            f"transit has no keys for {algorithm}; it has {', '.join(map(str, ALGORITHMS))}",
-            field="algorithm",
-        )
+        raise unsupported(algorithm, "transit has no such keys", ALGORITHMS)
 
 
 def signs(key: Key) -> bool:

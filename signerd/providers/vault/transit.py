@@ -11,7 +11,7 @@ from signerd.config_providers import VaultProvider as Section
 from signerd.errors import Reason, SignerdError
 from signerd.providers.vault.admin import Admin, Client
 from signerd.providers.vault.answers import Answer, Reader
-from signerd.providers.vault.imports import wrapped
+from signerd.providers.vault.imports import wrapped_text
 from signerd.providers.vault.keys import Key, KeyAnswer
 from signerd.providers.vault.tokens import Tokens
 
@@ -81,7 +81,7 @@ class Transit:
             self._reader.checked(answer, what), _WrappingAnswer, what
         ).data.public_key
         try:
-            ciphertext = wrapped(wrapping_key, private_key)
+            ciphertext = wrapped_text(wrapping_key, private_key)
         except ValueError as error:
             raise self._reader.unreadable(str(error), what) from None
         content = {

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signerd.core.algorithms import TABLE, Algorithm
 from signerd.errors import Reason
-from signerd.providers.failures import LONGEST, cleaned, failed
+from signerd.providers.failures import LONGEST, cleaned, failed, unsupported
 
 logger = logging.getLogger("signerd.providers.test")
 
@@ -88,3 +89,16 @@ def test_a_secret_is_found_in_every_spelling(secret: str) -> None:
 def test_a_secret_of_any_bytes_is_found(secret: bytes) -> None:
     for spelling in (repr(secret), quote(secret, safe=""), secret.hex(), b64encode(secret).decode()):
         assert "[removed]" in cleaned(f"<<{spelling}>>", [secret])
+
+
+@pytest.mark.parametrize(
+    ("others", "named"),
+    [(TABLE[1:3], f"{TABLE[1]}, {TABLE[2]}"), ((), "none of signerd's")],
+    ids=["some", "none"],
+)
+def test_the_refusal_of_an_algorithm_names_what_is_possible(
+    others: tuple[Algorithm, ...], named: str
+) -> None:
+    error = unsupported(TABLE[0], "not here", others)
+    assert error.reason is Reason.ALGORITHM_UNSUPPORTED
+    assert (error.message, error.field) == (f"{TABLE[0]}: not here; possible are {named}", "algorithm")

@@ -201,7 +201,7 @@ async def test_algorithms_the_token_lacks(opened: Open) -> None:
     provider = opened()
     assert BY_NAME["ml-dsa-65"] in provider.capabilities.algorithms
     for name in ("ml-dsa-65", "ed25519ph"):
-        with pytest.raises(SignerdError, match="it can: ecdsa-p256-sha256") as caught:
+        with pytest.raises(SignerdError, match="possible are ecdsa-p256-sha256") as caught:
             await provider.create(Order("k", 1, BY_NAME[name], "t1", instance="i"))
         assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
     assert BY_NAME["ml-dsa-65"] not in provider.capabilities.algorithms

@@ -16,7 +16,6 @@ from signerd.providers.aws_kms.table import (
     SPECS,
     row_of,
     tied_algorithm,
-    unsupported,
     wire_form,
 )
 
@@ -62,13 +61,6 @@ def test_others_are_refused_with_what_could_be_had(algorithm: object) -> None:
     assert caught.value.reason is Reason.ALGORITHM_UNSUPPORTED
     assert caught.value.field == "algorithm"
     assert all(name in caught.value.message for name in EXPECTED)
-
-
-def test_a_refusal_names_what_is_possible() -> None:
-    possible = (BY_NAME["ml-dsa-44"], BY_NAME["ml-dsa-65"])
-    assert unsupported(TABLE[0], "not here", possible).message == (
-        "ecdsa-p256-sha256: not here; possible are ml-dsa-44, ml-dsa-65"
-    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from signerd.core.algorithms import BY_NAME, DEFAULT
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.core.public_keys import pem, spki
 from signerd.errors import Reason, SignerdError
-from signerd.providers.vault.imports import wrapped
+from signerd.providers.vault.imports import wrapped_text
 from signerd.providers.vault.keys import ALGORITHMS, Key, KeyUse, materials
 from signerd.providers.vault.uris import KeyUri
 
@@ -121,7 +121,7 @@ def test_a_private_key_travels_wrapped() -> None:
     wrapping = rsa.generate_private_key(65537, 4096)
     private_key = to_pkcs8(ed25519.Ed25519PrivateKey.generate())
 
-    raw = base64.b64decode(wrapped(pem(spki(wrapping.public_key())), private_key))
+    raw = base64.b64decode(wrapped_text(pem(spki(wrapping.public_key())), private_key))
     ephemeral = wrapping.decrypt(raw[:512], padding.OAEP(padding.MGF1(SHA256()), SHA256(), None))
     assert len(ephemeral) == 32
     assert aes_key_unwrap_with_padding(ephemeral, raw[512:]) == private_key
@@ -133,4 +133,4 @@ def test_a_private_key_travels_wrapped() -> None:
 )
 def test_no_key_travels_under_a_weak_wrapping_key(wrapping_key: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        wrapped(wrapping_key, b"private")
+        wrapped_text(wrapping_key, b"private")
