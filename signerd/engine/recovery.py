@@ -30,11 +30,13 @@ from signerd.state.store import Store
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 60.0
+LATE = timedelta(seconds=30)
+"""So much later than its time limit says an order may turn up: it waits for its turn, and lists lag behind."""
 UNUSABLE = frozenset({Reason.PROVIDER_INTEGRITY, Reason.ALGORITHM_UNSUPPORTED, Reason.KEY_MATERIAL_DISABLED})
 """Why material that was made is no good as a key, now and later."""
 logger = structlog.get_logger(__name__)
-Shelf = dict[str, list[Material]]
-"""What providers hold, by name: asked once for all orders."""
+Shelf = dict[str, tuple[datetime, list[Material]]]
+"""What providers hold, by name, and when they were asked, once for all orders."""
 
 
 @dataclass(slots=True)
@@ -104,8 +106,9 @@ class Recovery:
             return True  # somebody else's by now, or gone
         provider = self._provider(order)
         found = await self._found(provider, order, shelf)
-        if not found and self.now() < order.created + timedelta(seconds=provider.create_seconds):
-            return False  # the provider may still be making it
+        asked, _ = shelf[provider.name]
+        if not found and asked < order.created + timedelta(seconds=provider.create_seconds) + LATE:
+            return False  # the provider may have made it since
         outcome = await self._outcome(provider, order, found)
         await self.journal.end(tag)
         await self._record(order, outcome)
@@ -120,10 +123,12 @@ class Recovery:
     async def _found(self, provider: Guarded, order: PendingOrder, shelf: Shelf) -> list[Material]:
         """Material of the order that no key uses; more than one piece only where a provider made it twice."""
         if provider.name not in shelf:
-            shelf[provider.name] = await provider.held()
+            asked = self.now()
+            shelf[provider.name] = asked, await provider.held()
         await self.keyring.reload()
-        managed = managed_uris(self.keyring.view.snapshot.keys)
-        made = [one for one in shelf[provider.name] if one.tags.get("tag") == order.tag]
+        snapshot = self.keyring.view.snapshot
+        managed = managed_uris(snapshot.keys)
+        made = [one for one in shelf[provider.name][1] if made_for(one, order, snapshot.instance)]
         return sorted((one for one in made if one.uri not in managed), key=lambda one: one.uri)
 
     async def _outcome(
@@ -186,3 +191,12 @@ class Recovery:
         else:
             logger.warning("an unfinished key was given up", key=order.key, reason=error.message)
         await self.keyring.reload()
+
+
+def made_for(material: Material, order: PendingOrder, instance: str) -> bool:
+    """Whether all tags are the order's: what has only some of them is somebody else's, neither taken nor destroyed.
+
+    Material without an instance is at a provider that is this one's alone.
+    """
+    wanted = {"key": order.key, "version": str(order.version), "tag": order.tag}
+    return wanted.items() <= material.tags.items() and material.tags.get("instance", instance) == instance

@@ -213,7 +213,7 @@ async def test_nothing_made_is_on_record_when_nothing_can_come_any_more(world: W
     second = await world.life()
     await second.recovery.settle()
     assert (len(second.recovery.waiting), second.records()) == (1, [])
-    world.clock.ahead += timedelta(seconds=59)
+    world.clock.ahead += timedelta(seconds=59) + recovery.LATE
     await second.recovery.settle()
     assert second.records() == []
     world.clock.ahead += timedelta(seconds=2)
@@ -267,6 +267,38 @@ async def test_permissions_that_are_lost_keep_the_material(
     await second.recovery.settle()
     assert second.recovery.warnings() == ["unfinished key: sign is not allowed"]
     assert len(await held(world.provider)) == 1
+    monkeypatch.undo()
+    await second.recovery.settle()
+    assert NAME in second.keys
+
+
+@pytest.mark.parametrize("what", ["key", "version", "instance"])
+async def test_material_with_the_tag_alone_is_somebody_elses(
+    world: World, technology: Outside, what: str
+) -> None:
+    await die(await world.life("first"), STEPS[5])
+    second = await world.life()
+    (uri,) = await held(world.provider)
+    private_key, material = technology._keys[uri]
+    technology._keys[uri] = private_key, replace(material, tags={**material.tags, what: "7"})
+    world.clock.ahead += timedelta(minutes=2)
+    await second.recovery.settle()
+    assert NAME not in second.keys
+    assert list(await held(world.provider)) == [uri]
+
+
+async def test_what_came_while_the_provider_was_asked_is_not_overlooked(
+    world: World, technology: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await die(await world.life("first"), STEPS[5])
+    second = await world.life()
+
+    async def earlier() -> list[Any]:
+        world.clock.ahead += timedelta(minutes=2)
+        return []
+
+    monkeypatch.setattr(technology, "held", earlier)
+    await second.recovery.settle()
     monkeypatch.undo()
     await second.recovery.settle()
     assert NAME in second.keys
