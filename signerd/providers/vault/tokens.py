@@ -122,8 +122,7 @@ class Tokens:
         while True:
             await self._sleep(_BACKOFF[min(failures, len(_BACKOFF)) - 1] if failures else self._wait())
             try:
-                if self._token is not None:
-                    await self._take(await self._logins.refresh(self._token))
+                await self._refresh()
                 failures = 0
             except SignerdError as error:
                 failures += 1
@@ -132,6 +131,16 @@ class Tokens:
                 failures += 1
                 self.trouble = f"the token was not renewed: {type(error).__name__}"
                 _log.error("provider %s: %s", self._name, self.trouble)
+
+    async def _refresh(self) -> None:
+        before = self._token
+        if before is None:
+            return
+        after = await self._logins.refresh(before)
+        if self._token is before:
+            await self._take(after)
+        elif after.value != before.value:  # a log-in was faster
+            await self._logins.revoke(after)
 
     def _wait(self) -> float:
         lease = self._token.lease if self._token is not None else 0

@@ -169,6 +169,30 @@ async def test_a_token_that_can_not_be_renewed_is_replaced(tokens: Tokens, vault
     assert vault.revoked == ["t1"]
 
 
+@pytest.mark.parametrize("other", ["t1", "t9"])
+async def test_a_renewal_that_a_log_in_overtakes_changes_nothing(
+    tokens: Tokens, vault: Vault, time: Time, other: str
+) -> None:
+    renewed = asyncio.Event()
+
+    async def refresh(token: Token) -> Token:
+        await renewed.wait()
+        return Token(other, ours=True)
+
+    vault.refresh = refresh  # type: ignore[method-assign]
+    server = Server("t1")
+    await tokens.send(server)
+    await time.pass_()
+    server.good = {"t2"}
+    await tokens.send(server)
+    renewed.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (await tokens.send(server)).status == 200
+    assert "t2" not in vault.revoked
+    assert ("t9" in vault.revoked) == (other == "t9")
+
+
 @pytest.mark.parametrize("fault", [DOWN, LookupError("a defect with s.secretsecretsecretsecret")])
 async def test_nothing_ends_the_renewal(tokens: Tokens, vault: Vault, time: Time, fault: Exception) -> None:
     await tokens.send(Server("t1"))
