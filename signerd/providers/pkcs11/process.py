@@ -123,6 +123,9 @@ class WorkerProcess:
             self._trouble = Reason.PROVIDER_DENIED, f"provider {self._name!r}: the PIN is not UTF-8"
         except OSError as error:
             self._trouble = self._told(Reason.PROVIDER_UNAVAILABLE, error, "no worker can be started")
+        except Exception as error:  # noqa: BLE001 - calls would wait for ever if this ended
+            kind = type(error).__name__
+            self._trouble = self._told(Reason.PROVIDER_UNAVAILABLE, kind, "the token can't be opened")
         if self._channel is None:
             await self._end(0)
         self._settled.set()

@@ -32,7 +32,7 @@ class Spawned:
         code = self.process.poll()
         if code is None:
             return "hung up"
-        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"ended by {_name(-code)}" if code < 0 else f"ended with exit code {code}"
 
     async def end(self, patience: float) -> None:
         """Wait so many seconds for its end, then kill it. One that can't be killed now is left to the kernel."""
@@ -41,6 +41,13 @@ class Spawned:
                 await asyncio.to_thread(self.process.wait, seconds)
                 return
             self.process.kill()
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 class Spawner:

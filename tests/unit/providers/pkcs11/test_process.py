@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pkcs11 import TokenFlag
@@ -17,6 +20,7 @@ from signerd.providers.pkcs11.channel import Broken
 from signerd.providers.pkcs11.frames import Failed, Kind
 from signerd.providers.pkcs11.process import pause
 from signerd.providers.pkcs11.provider import Pkcs11Provider
+from signerd.providers.pkcs11.spawning import Spawned
 from signerd.providers.pkcs11.token import Refusal, _check_pin, failed
 
 SECTION = Section(type="pkcs11", module=Path("/none.so"), token="t", pin=Secret(env="PIN"))
@@ -89,6 +93,36 @@ def test_only_the_call_at_hand_is_not_repeated() -> None:
     assert made._broken(Broken(first=True)).retry_after
     assert made._broken(Broken(first=True)).reason is Reason.PROVIDER_UNAVAILABLE
     assert made._broken(Broken(first=True, timed_out=True)).reason is Reason.PROVIDER_TIMEOUT
+
+
+async def test_no_fault_keeps_calls_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> bytes:
+        raise LookupError("a defect with 1234")
+
+    made = Pkcs11Provider(Setup("hsm", SECTION, {"pin": broken}))
+    with pytest.raises(SignerdError) as caught:
+        async with asyncio.timeout(20):
+            await made.held()
+    assert caught.value.reason is Reason.PROVIDER_UNAVAILABLE
+    assert "LookupError" in caplog.text
+    assert "1234" not in caplog.text + caught.value.message + made.health().detail
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (None, "hung up"),
+        (3, "ended with exit code 3"),
+        (-9, "ended by SIGKILL"),
+        (-40, "ended by signal 40"),
+    ],
+)
+def test_every_ending_can_be_told(code: int | None, words: str) -> None:
+    process: Any = SimpleNamespace(poll=lambda: code)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert Spawned(process, ours).ending == words
 
 
 async def test_a_provider_that_was_closed_says_so() -> None:
