@@ -16,12 +16,16 @@ class State(Enum):
 class Breaker:
     """Opens after so many failures in a row, and lets a probe out after a pause that doubles up to the longest one.
 
-    Times are in seconds of any clock that does not go back. The pauses are short, since a probe costs one call, and
-    whoever waits for the provider should not wait for the breaker.
+    A probe that has not ended after `patience` gets another one beside it: the first outcome counts. Times are in
+    seconds of any clock that does not go back. The pauses are short, since a probe costs one call, and whoever waits
+    for the provider should not wait for the breaker.
     """
 
-    def __init__(self, failures: int = 5, pause: float = 0.1, longest: float = 0.25) -> None:
+    def __init__(
+        self, failures: int = 5, pause: float = 0.1, longest: float = 0.25, patience: float = 5.0
+    ) -> None:
         self.state = State.CLOSED
+        self._patience = patience
         self._limit, self._shortest, self._longest = failures, pause, longest
         self._failures = 0
         self._pause = pause
@@ -32,9 +36,12 @@ class Breaker:
         """Let a call out, None for no. Its number goes with its outcome, which counts while the state is the same."""
         if self.state is State.CLOSED:
             return self._era
-        if self.state is State.HALF_OPEN or now < self._until:
+        if now < self._until:
             return None
-        self._enter(State.HALF_OPEN)
+        # A probe that makes a key may take a minute: the others don't wait for it as long.
+        self._until = now + self._patience
+        if self.state is State.OPEN:
+            self._enter(State.HALF_OPEN)
         return self._era
 
     def wait(self, now: float) -> float:

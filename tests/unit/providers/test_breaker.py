@@ -6,11 +6,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from signerd.providers.breaker import Breaker, State
 
-FAILURES, PAUSE, LONGEST = 3, 1.0, 4.0
+FAILURES, PAUSE, LONGEST, PATIENCE = 3, 1.0, 4.0, 5.0
 
 
 def breaker() -> Breaker:
-    return Breaker(FAILURES, PAUSE, LONGEST)
+    return Breaker(FAILURES, PAUSE, LONGEST, PATIENCE)
 
 
 def state(one: Breaker) -> State:
@@ -97,6 +97,31 @@ def test_a_probe_whose_caller_left_makes_room_for_another() -> None:
     assert one.admit(1.0) is not None
 
 
+def test_a_probe_that_takes_long_holds_up_nobody_for_long() -> None:
+    one = breaker()
+    fail(one, 0.0)
+    making = one.admit(1.0)
+    assert making is not None
+    assert one.admit(1.0 + PATIENCE - 0.1) is None
+    quick = one.admit(1.0 + PATIENCE)
+    assert quick is not None
+    assert one.admit(1.0 + PATIENCE) is None
+    one.succeeded(quick)
+    assert state(one) is State.CLOSED
+    one.failed(making, 60.0)
+    assert state(one) is State.CLOSED
+
+
+def test_answers_that_always_take_long_close_it_all_the_same() -> None:
+    one = breaker()
+    fail(one, 0.0)
+    slow = one.admit(1.0)
+    assert slow is not None
+    assert one.admit(1.0 + PATIENCE) is not None
+    one.succeeded(slow)
+    assert state(one) is State.CLOSED
+
+
 def test_callers_who_leave_open_nothing() -> None:
     one = breaker()
     for _ in range(FAILURES + 1):
@@ -115,6 +140,7 @@ class Traffic(RuleBasedStateMachine):
         self.now = 0.0
         self.under_way: list[int] = []
         self.opened_at: float | None = None
+        self.probed_at = 0.0
 
     @rule(seconds=st.floats(0, 6))
     def wait(self, seconds: float) -> None:
@@ -127,8 +153,9 @@ class Traffic(RuleBasedStateMachine):
         if before is State.CLOSED:
             assert number is not None
         elif before is State.HALF_OPEN:
-            assert number is None
+            assert (number is None) == (self.now < self.probed_at + PATIENCE)
         if number is not None:
+            self.probed_at = self.now
             self.under_way.append(number)
 
     @precondition(lambda self: self.under_way)
@@ -158,7 +185,7 @@ class Traffic(RuleBasedStateMachine):
         """It closes again as soon as calls succeed."""
         for number in self.under_way:
             self.breaker.succeeded(number)
-        self.now += LONGEST
+        self.now += PATIENCE
         probe = self.breaker.admit(self.now)
         assert probe is not None
         self.breaker.succeeded(probe)
