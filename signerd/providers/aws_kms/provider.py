@@ -24,6 +24,7 @@ from signerd.providers.aws_kms.table import ALGORITHMS, QUOTAS, Row, row_of
 from signerd.providers.aws_kms.uris import is_alias, parse_uri
 from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
 from signerd.providers.failures import unsupported
+from signerd.providers.lookups import each
 
 MOST_THREADS = 256
 _LOOKED_AT_ONCE = 16
@@ -146,18 +147,7 @@ class AwsKmsProvider:
         self._calls.close()
 
     async def _each(self, look: Callable[[_A], _T], arguments: Sequence[_A]) -> list[_T]:
-        slots = asyncio.Semaphore(_LOOKED_AT_ONCE)
-
-        async def one(argument: _A) -> _T:
-            async with slots:
-                return await self._in_thread(partial(look, argument))
-
-        tasks = [asyncio.ensure_future(one(argument)) for argument in arguments]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:  # after a failure the rest is of no use
-                task.cancel()
+        return await each(lambda one: self._in_thread(partial(look, one)), arguments, _LOOKED_AT_ONCE)
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
         try:

@@ -16,6 +16,7 @@ from signerd.providers.gcp_kms.calls import Calls
 from signerd.providers.gcp_kms.failures import unusable
 from signerd.providers.gcp_kms.names import key_or_version_name, number_of, uri_of, version_name
 from signerd.providers.gcp_kms.orders import Orders, tags_by_number
+from signerd.providers.lookups import each
 
 AT_ONCE = 16
 """Calls under way when a whole key ring is listed."""
@@ -100,8 +101,7 @@ class GcpKmsProvider:
         """All versions in the key ring that are enabled or disabled, of algorithms that signerd has."""
         request = self._messages.ListCryptoKeysRequest(parent=self._key_ring)
         keys = [row async for row in self._calls.rows("ListCryptoKeys", request, "crypto_keys")]
-        slots = asyncio.Semaphore(AT_ONCE)
-        found = await asyncio.gather(*(self._held_of(key, slots) for key in keys if self._signs(key)))
+        found = await each(self._held_of, filter(self._signs, keys), AT_ONCE)
         return [material for materials in found for material in materials]
 
     async def change(self, uri: str, change: Change) -> None:
@@ -141,11 +141,10 @@ class GcpKmsProvider:
             Change.DESTROY: ended,
         }[change]
 
-    async def _held_of(self, key: Any, slots: asyncio.Semaphore) -> list[Material]:
-        async with slots:
-            versions = await self._orders.versions(key.name)
-            wanted = [row for row in versions if self._algorithm(row) is not None]
-            return await self._materials(key, versions, wanted, fresh=False)
+    async def _held_of(self, key: Any) -> list[Material]:
+        versions = await self._orders.versions(key.name)
+        wanted = [row for row in versions if self._algorithm(row) is not None]
+        return await self._materials(key, versions, wanted, fresh=False)
 
     async def _materials(
         self, key: Any, versions: list[Any], wanted: list[Any], *, fresh: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -13,6 +12,7 @@ from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.core.private_keys import from_pkcs8
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Capabilities, Change, Health, Material, Order, Setup
+from signerd.providers.lookups import each
 from signerd.providers.vault.admin import Admin
 from signerd.providers.vault.answers import Reader
 from signerd.providers.vault.batches import Batches
@@ -99,8 +99,7 @@ class VaultProvider:
         """All keys at the mount that sign and may be read; what is not ours to read is left out."""
         async with self._watched():
             names = await self._transit.names()
-            reading = asyncio.Semaphore(_READS)
-            found = await asyncio.gather(*(self._seen(name, reading) for name in names))
+            found = await each(self._seen, names, _READS)
         return [material for one in found for material in one]
 
     async def change(self, uri: str, change: Change) -> None:
@@ -142,10 +141,9 @@ class VaultProvider:
             raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE, f"{uri} is not there")
         return materials(uri, key)
 
-    async def _seen(self, name: str, reading: asyncio.Semaphore) -> list[Material]:
-        async with reading:
-            # A key of ours that can't be read must not look as if it were not there.
-            key = await self._transit.read(name, insist=bool(tags(name)))
+    async def _seen(self, name: str) -> list[Material]:
+        # A key of ours that can't be read must not look as if it were not there.
+        key = await self._transit.read(name, insist=bool(tags(name)))
         return materials(KeyUri(self._mount, name), key) if key is not None and signs(key) else []
 
     @contextmanager
