@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 _MAX_JWT = 64 * 1024
 # Login methods answer 400 to wrong credentials.
 _REFUSED = (400, 401, 403)
+# Vault says so of tokens that are none (documentation, Tokens, "Error responses"); OpenBao does not.
+_ENDED = "invalid token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Logins:
         self._admin = admin
         self._reader = reader
         self._what = f"log-in by {section.method}"
+        self._alive = b""
+        """Hash of the given token that has looked itself up: when it can't any more, it has ended."""
 
     async def login(self) -> Token:
         """A token; raises PROVIDER_DENIED where the credentials are refused or can't be read."""
@@ -110,12 +115,20 @@ class Logins:
             _log.info("provider %s: a token was left to end by itself", self._name)
 
     async def _given(self) -> Token:
-        """The token of the configuration. Where it may not look itself up, its lease is unknown and not renewed."""
+        """The token of the configuration. Where it may not look itself up, its lease is unknown and not renewed.
+
+        Raises PROVIDER_DENIED for one that is known to have ended.
+        """
         value = (await self._admin.in_pool(lambda: self._secret("token"))).strip()
         answer = await self._admin.call(lambda client: client.auth.token.lookup_self(), self._what, value)
+        hashed = hashlib.sha256(value.encode()).digest()
         if answer.denied:
+            said = "; ".join(answer.errors)
+            if hashed == self._alive or _ENDED in said:
+                raise self._denied(f"the token has ended or was revoked: {said}", [value])
             return Token(value)
         found = self._data(answer, _SelfAnswer).data
+        self._alive = hashed
         return Token(value, found.ttl, found.renewable)
 
     def _data(self, answer: Answer, type_: type[Any]) -> Any:
