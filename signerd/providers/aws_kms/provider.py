@@ -60,6 +60,7 @@ class AwsKmsProvider:
         self._quotas = quotas
         self._clock = clock
         self._orders: dict[str, asyncio.Task[Material]] = {}
+        self._left: set[str] = set()
         self._trouble = ""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws-kms")
 
@@ -83,7 +84,7 @@ class AwsKmsProvider:
     async def create(self, order: Order) -> Material:
         """Make or take in a key; raises KEY_EXISTS for a tag that a key in the account has.
 
-        Given up by the caller, it is still finished: CreateKey can't be called back.
+        Given up by the caller, it is still finished once CreateKey was sent, which can't be called back.
         """
         row = self._allowed(order)
         while running := self._orders.get(order.tag):
@@ -92,7 +93,12 @@ class AwsKmsProvider:
                 raise _exists(order)
         task = self._orders[order.tag] = asyncio.ensure_future(self._make(order, row))
         task.add_done_callback(partial(self._finished, order.tag))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                self._left.add(order.tag)
+            raise
 
     def _allowed(self, order: Order) -> Row:
         row, able = row_of(order.algorithm), self.capabilities
@@ -104,6 +110,7 @@ class AwsKmsProvider:
 
     def _finished(self, tag: str, task: asyncio.Task[Material]) -> None:
         del self._orders[tag]
+        self._left.discard(tag)
         if not task.cancelled():
             task.exception()  # read, since the one who ordered may be gone
 
@@ -114,6 +121,8 @@ class AwsKmsProvider:
         tags = await self._each(self._keys.tags, await self._in_thread(self._keys.arns))
         if any(found.get("tag") == order.tag for found in tags):
             raise _exists(order)
+        if order.tag in self._left:  # what is made now might be found by nobody
+            raise SignerdError(Reason.PROVIDER_TIMEOUT, "the caller left before the key was made")
         return await self._in_thread(partial(self._keys.make, order, row))
 
     async def find(self, uri: str) -> list[Material]:

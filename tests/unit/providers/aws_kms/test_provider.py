@@ -169,6 +169,29 @@ async def test_an_order_given_up_is_finished_and_its_tag_used(provider: AwsKmsPr
     assert keys.made == ["t1"]
 
 
+async def test_an_order_given_up_before_the_key_is_made_makes_none(
+    provider: AwsKmsProvider, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, arns = Event(), keys.arns
+
+    def slow() -> list[str]:
+        gate.wait(10)
+        return arns()
+
+    monkeypatch.setattr(keys, "arns", slow)
+    order = Order("k", 1, DEFAULT, "t1")
+    first = asyncio.create_task(provider.create(order))
+    await asyncio.sleep(0)
+    (running,) = provider._orders.values()
+    first.cancel()
+    await asyncio.wait([first])
+    gate.set()
+    await asyncio.wait([running])
+    assert keys.made == []
+    assert (await provider.create(order)).tags == order.tags
+    assert keys.made == ["t1"]
+
+
 async def test_a_tag_whose_order_failed_can_be_ordered_again(provider: AwsKmsProvider, keys: Keys) -> None:
     keys.gate.clear()
     keys.failure = SignerdError(Reason.PROVIDER_UNAVAILABLE, "no")
