@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -28,6 +29,7 @@ _READS = 4
 _ALONE = 64 * 1024
 """Bytes of a message that is sent by itself."""
 _DOWN = frozenset({Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT})
+_log = logging.getLogger(__name__)
 
 
 class VaultProvider:
@@ -39,6 +41,7 @@ class VaultProvider:
     def __init__(self, setup: Setup) -> None:
         section: Section = setup.section
         reader = Reader(setup.name)
+        self._name = setup.name
         self._mount = section.mount
         self._admin = Admin(setup.name, section, reader)
         logins = Logins(setup.name, section, setup.secrets, self._admin, reader)
@@ -144,7 +147,15 @@ class VaultProvider:
     async def _seen(self, name: str) -> list[Material]:
         # A key of ours that can't be read must not look as if it were not there.
         key = await self._transit.read(name, insist=bool(tags(name)))
-        return materials(KeyUri(self._mount, name), key) if key is not None and signs(key) else []
+        if key is None or not signs(key):
+            return []
+        try:
+            return materials(KeyUri(self._mount, name), key)
+        except SignerdError as error:
+            if tags(name):
+                raise
+            _log.info("provider %s: a key is left out: %s", self._name, error.message)
+            return []
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:

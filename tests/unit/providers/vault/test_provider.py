@@ -1,5 +1,6 @@
 """Settings of the Vault provider, what it loads, and that it takes nothing from the environment."""
 
+import base64
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from signerd.config_providers import VaultProvider as Section
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Setup
+from signerd.providers.vault.keys import Key, Version
 from signerd.providers.vault.provider import VaultProvider
 
 BASE: dict[str, Any] = {"type": "vault-transit", "address": "https://vault.example.org:8200"}
@@ -91,3 +93,40 @@ def test_nothing_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert client.adapter.namespace is None
     assert not client.allow_redirects
     assert not client.session.trust_env
+
+
+class Keys:
+    """Transit with one key of Ed25519 and one of a type that signerd does not know."""
+
+    def __init__(self, unknown: str) -> None:
+        known, strange = (base64.b64encode(bytes([9]) * size).decode() for size in (32, 1312))
+        self.keys = {
+            "known": Key("ed25519", 1, {"1": Version(known)}, supports_signing=True),
+            unknown: Key("ml-dsa", 1, {"1": Version(strange)}, supports_signing=True),
+        }
+
+    async def names(self) -> list[str]:
+        return list(self.keys)
+
+    async def read(self, name: str, *, insist: bool = True) -> Key | None:
+        return self.keys[name]
+
+
+def provider_of(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> VaultProvider:
+    section = Section.model_validate({**BASE, **TOKEN})
+    provider = VaultProvider(Setup("v", section, {"token": lambda: b"t"}))
+    monkeypatch.setattr(provider, "_transit", keys)
+    return provider
+
+
+async def test_a_foreign_key_of_an_unknown_kind_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = provider_of(Keys("others"), monkeypatch)
+    assert [one.uri for one in await provider.held()] == ["vault-transit://transit/known?version=1"]
+
+
+async def test_a_key_of_ours_that_can_not_be_understood_is_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(SignerdError) as caught:
+        await provider_of(Keys("signerd-i-k-1-t"), monkeypatch).held()
+    assert caught.value.reason is Reason.PROVIDER_INTEGRITY
