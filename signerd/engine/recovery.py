@@ -140,11 +140,17 @@ class Recovery:
                 Reason.KEY_MATERIAL_UNREADABLE, f"provider {provider.name!r} made nothing for it"
             )
         for spare in found[1:]:
-            await provider.change(spare.uri, Change.DESTROY)
+            await self._destroy(provider, spare.uri)
         refusal = await self._adopted(provider, order, found[0])
         if refusal is not None:
-            await provider.change(found[0].uri, Change.DESTROY)
+            await self._destroy(provider, found[0].uri)
         return refusal
+
+    async def _destroy(self, provider: Guarded, uri: str) -> None:
+        """Destroy material, unless somebody has adopted it meanwhile."""
+        await self.keyring.reload()
+        if uri not in managed_uris(self.keyring.view.snapshot.keys):
+            await provider.change(uri, Change.DESTROY)
 
     async def _adopted(
         self, provider: Guarded, order: PendingOrder, material: Material

@@ -15,6 +15,7 @@ import pytest
 
 from signerd.core.algorithms import Algorithm, algorithm_named
 from signerd.core.inputs import SigningInput
+from signerd.core.keys import Key
 from signerd.core.pem import write_block
 from signerd.engine import recovery
 from signerd.errors import Reason, SignerdError
@@ -23,6 +24,7 @@ from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded
 from signerd.providers.local.provider import LocalProvider
 from signerd.providers.memory import MemoryProvider
+from signerd.state.changes import ChangeRequest
 from signerd.state.journal import SILENT
 from signerd.state.location import SqliteLocation
 from signerd.state.orders import PendingOrder
@@ -304,11 +306,34 @@ async def test_what_came_while_the_provider_was_asked_is_not_overlooked(
     assert NAME in second.keys
 
 
+async def test_what_is_adopted_in_the_last_moment_is_not_destroyed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await die(await world.life("first"), STEPS[5])
+    second = await world.life()
+    store = second.recovery.store
+    commit = store.commit_key
+
+    async def late(key: Key, change: ChangeRequest, response: Any, order: str = "") -> Any:
+        versions = tuple(replace(version, key="taken") for version in key.versions)
+        adopted = replace(key, name="taken", versions=versions)
+        await commit(adopted, replace(change, request_id="r-9"), lambda _: b"answer")
+        return await commit(key, change, response, order)
+
+    monkeypatch.setattr(store, "commit_key", late)
+    await second.recovery.settle()
+    await second.keyring.reload()
+    assert set(second.keys) == {"taken"}
+    assert await world.orphans(second) == set()
+    assert (second.recovery.waiting, world.ordered()) == (set(), 0)
+
+
 SPOILT = {
     "signature": Reason.PROVIDER_INTEGRITY,
     "public key": Reason.PROVIDER_INTEGRITY,
     "algorithm": Reason.ALGORITHM_UNSUPPORTED,
     "disabled": Reason.KEY_MATERIAL_DISABLED,
+    "empty": Reason.ALGORITHM_UNSUPPORTED,
 }
 
 
@@ -317,6 +342,9 @@ async def spoil(technology: Outside, uri: str, what: str) -> None:
         await technology.change(uri, Change.DISABLE)
     elif what == "signature":
         technology.signature = b"garbage"
+    elif what == "empty":  # an import that was begun
+        private_key, material = technology._keys[uri]
+        technology._keys[uri] = private_key, replace(material, public_key=b"", enabled=False)
     else:
         name = "ecdsa-p256-sha256" if what == "public key" else "ecdsa-p384-sha384"
         other = await MemoryProvider().create(Order("x", 1, algorithm_named(name), "x"))
