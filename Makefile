@@ -29,7 +29,8 @@ test: venv ## unit tests, the conformance suite of every provider, and the comma
 integration: venv ## tests against real servers on this machine
 	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 kube-apiserver \
 	  || echo "integration: tests of what is missing are skipped"
-	@$(PYTEST) tests/integration
+	@$(PYTEST) tests/integration --ignore=tests/integration/providers
+	@$(PYTEST) -n auto --maxprocesses=4 --dist loadfile tests/integration/providers
 
 .PHONY: interop
 interop: venv ## tests with real clients (cosign v2 and v3, openssl)

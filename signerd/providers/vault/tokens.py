@@ -56,6 +56,7 @@ class Tokens:
         self._renewal: asyncio.Task[None] | None = None
         self._lost_at = float("-inf")
         self.trouble = ""
+        self._doubted = False
 
     async def send(self, request: Callable[[str], Awaitable[Answer]], *, insist: bool = True) -> Answer:
         """Make a request with the token; if that is refused, once more with another one where there is one.
@@ -66,6 +67,8 @@ class Tokens:
         answer = await request(token)
         if answer.denied and insist and (other := await self._replaced(token)) is not None:
             return await request(other)
+        if self._doubted and not answer.denied:
+            self._doubted, self.trouble = False, ""  # the token is taken again
         return answer
 
     async def close(self) -> None:
@@ -93,7 +96,7 @@ class Tokens:
         try:
             token = await self._logins.login()
         except SignerdError as error:
-            self.trouble = error.message
+            self.trouble, self._doubted = error.message, self._token is not None
             raise
         await self._take(token)
         if self._renewal is None or self._renewal.done():
@@ -101,7 +104,7 @@ class Tokens:
         return token
 
     async def _take(self, token: Token) -> None:
-        before, self._token, self.trouble = self._token, token, ""
+        before, self._token, self.trouble, self._doubted = self._token, token, "", False
         if before is not None and before.value != token.value:
             await self._logins.revoke(before)
 
