@@ -257,7 +257,7 @@ def test_tls_files_that_can_not_be_used_are_refused(new_daemon: NewDaemon, probl
         ("listeners: []\n", "listeners"),
         ("listeners: [{name: net, tcp: '127.0.0.1:1'}]\n", "has no tls"),
         ("limits: {request: 1}\n", "limits.request"),
-        ("state: {url: 'postgresql://u:secret@h/d'}\n", "password"),
+        ("state: {url: 'postgresql://u:hunter2@h/d'}\n", "password"),
         ("providers: {a: {type: nothing}}\n", "providers.a"),
         ("[", ":1"),
     ],
@@ -270,6 +270,6 @@ def test_a_wrong_configuration_is_refused_with_its_line(
     assert done.returncode == 2
     assert f"{daemon.file}:1" in done.stderr
     assert text in done.stderr
-    assert "secret" not in done.stderr
+    assert "hunter2" not in done.stderr
     assert "Traceback" not in done.stderr
     assert not daemon.home.exists()
