@@ -137,8 +137,7 @@ class Signer:
             signing = self._read(call, by)
             call.signed = given = await prepared(by, signing)
             if not call.validate_only:
-                sign = by.provider.signer(by.pinned)
-                call.signature = sign(given) if sign else await by.provider.sign(by.pinned, given)
+                call.signature = await by.provider.sign(by.pinned, given)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
             call.error = self.recorder.failure(problem)
 
