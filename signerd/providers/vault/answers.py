@@ -73,15 +73,23 @@ class Answer:
     @property
     def errors(self) -> list[str]:
         """The texts of an error; empty where the body is something else."""
-        try:
-            return msgspec.json.decode(self.body, type=_Errors).errors or []
-        except msgspec.DecodeError:
-            return []
+        return self._errors() or []
 
     @property
     def absent(self) -> bool:
-        """Whether what was read is not there: a 404 without words; a mount that is missing has some."""
-        return self.status == NOT_FOUND and not self.errors
+        """Whether what was read is not there: a 404 with no errors in its list; a mount that is missing has some."""
+        return self.status == NOT_FOUND and self._errors() == []
+
+    @property
+    def lost(self) -> bool:
+        """Whether the request did not get to Vault: its own 404 has a list of errors, a proxy's page has none."""
+        return self.status == NOT_FOUND and self._errors() is None
+
+    def _errors(self) -> list[str] | None:
+        try:
+            return msgspec.json.decode(self.body, type=_Errors).errors
+        except msgspec.DecodeError:
+            return None
 
 
 class Reader:
@@ -94,6 +102,8 @@ class Reader:
         """Give the answer back if it is one of success; raises what its status and its texts mean."""
         if answer.status in (OK, NO_CONTENT):
             return answer
+        if answer.lost:
+            raise self.unreadable(f"status {answer.status} that is not Vault's", what)
         said = "; ".join(answer.errors) or f"status {answer.status}"
         reason, meaning = _meaning(answer.status, said)
         wait = answer.retry_after
@@ -120,6 +130,16 @@ class Reader:
         """The error of one item of a batch."""
         reason, meaning = _meaning(400, text)
         return failed(_log, self._provider, reason, text, what=f"{what}: {meaning}")
+
+    def strange(self, said: str, what: str) -> SignerdError:
+        """The error for an answer of Vault's about something that signerd does not understand."""
+        return failed(
+            _log,
+            self._provider,
+            Reason.PROVIDER_INTEGRITY,
+            said,
+            what=f"{what}: what Vault tells of it is not understood",
+        )
 
     def unreadable(self, said: str, what: str) -> SignerdError:
         """The error for an answer that is not one of Vault's."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -29,6 +31,8 @@ KEY_TYPES: dict[Algorithm, str] = {
 """Transit's type of key for each algorithm that it can sign with."""
 
 ALGORITHMS = tuple(KEY_TYPES)
+
+_NUMBER = re.compile("[1-9][0-9]{0,8}")
 
 # An `auto` salt would be as long as the key allows; verifiers want it as long as the digest.
 _SCHEMES: dict[Family, dict[str, str]] = {
@@ -56,12 +60,6 @@ class Key(msgspec.Struct):
     soft_deleted: bool = False
     min_encryption_version: int = 0
     min_decryption_version: int = 0
-
-
-class KeyAnswer(msgspec.Struct):
-    """Answer to reading a key."""
-
-    data: Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def materials(uri: KeyUri, key: Key) -> list[Material]:
         raise SignerdError(
             Reason.KEY_MATERIAL_UNREADABLE, f"{uri} is of type {key.type}, derived or not made for signatures"
         )
-    numbers = sorted(int(number) for number in key.keys if number.isdecimal())
+    numbers = sorted(int(number) for number in key.keys if _NUMBER.fullmatch(number))
     if uri.number:
         numbers = [number for number in numbers if number == uri.number]
     if not numbers:
@@ -128,7 +126,7 @@ def _public_key(text: str, uri: KeyUri) -> PublicKey:
         if not text.startswith("-----BEGIN"):
             return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
         key = load_pem_public_key(text.encode())
-    except (ValueError, binascii.Error):
+    except (ValueError, binascii.Error, UnsupportedAlgorithm):
         raise _strange(uri) from None
     if not isinstance(key, PublicKey):
         raise _strange(uri)

@@ -29,6 +29,7 @@ _READS = 4
 _ALONE = 64 * 1024
 """Bytes of a message that is sent by itself."""
 _DOWN = frozenset({Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT})
+_STRANGE = frozenset({Reason.PROVIDER_INTEGRITY, Reason.KEY_MATERIAL_UNREADABLE})
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +79,9 @@ class VaultProvider:
 
     async def find(self, uri: str) -> list[Material]:
         """The version of the URI, or all that the key has."""
+        parsed = self._parsed(uri)
         async with self._watched():
-            return await self._versions(self._parsed(uri))
+            return await self._versions(parsed)
 
     async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
         """Sign with the version of the URI, and no other."""
@@ -145,14 +147,13 @@ class VaultProvider:
         return materials(uri, key)
 
     async def _seen(self, name: str) -> list[Material]:
-        # A key of ours that can't be read must not look as if it were not there.
-        key = await self._transit.read(name, insist=bool(tags(name)))
-        if key is None or not signs(key):
-            return []
+        ours = bool(tags(name))
         try:
-            return materials(KeyUri(self._mount, name), key)
+            key = await self._transit.read(name, insist=ours)
+            return [] if key is None or not signs(key) else materials(KeyUri(self._mount, name), key)
         except SignerdError as error:
-            if tags(name):
+            # A key of ours that can't be read must not look as if it were not there; nor any, if Vault did not answer.
+            if ours or error.reason not in _STRANGE:
                 raise
             _log.info("provider %s: a key is left out: %s", self._name, error.message)
             return []
@@ -174,8 +175,7 @@ class VaultProvider:
         try:
             yield
         except SignerdError as error:
-            if error.reason in _DOWN:
-                self._down = error.message
+            self._down = error.message if error.reason in _DOWN else ""
             raise
         self._down = ""
 

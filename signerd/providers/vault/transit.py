@@ -12,8 +12,12 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.vault.admin import Admin, Client
 from signerd.providers.vault.answers import Answer, Reader
 from signerd.providers.vault.imports import wrapped_text
-from signerd.providers.vault.keys import Key, KeyAnswer
+from signerd.providers.vault.keys import Key
 from signerd.providers.vault.tokens import Tokens
+
+
+class _ShownAnswer(msgspec.Struct):
+    data: dict[str, Any]
 
 
 class _Names(msgspec.Struct):
@@ -42,12 +46,19 @@ class Transit:
         self._reader = reader
 
     async def read(self, name: str, *, insist: bool = True) -> Key | None:
-        """The key of that name, None where there is none, or one that may not be read and nobody insists on."""
+        """The key of that name, None where there is none, or one that may not be read and nobody insists on.
+
+        Raises PROVIDER_INTEGRITY for one that is shown as no key is known to be.
+        """
         what = f"read key {name}"
         answer = await self._send(lambda api, at: api.read_key(name, mount_point=at), what, insist=insist)
         if answer.absent or (answer.denied and not insist):
             return None
-        return self._reader.data(self._reader.checked(answer, what), KeyAnswer, what).data
+        shown = self._reader.data(self._reader.checked(answer, what), _ShownAnswer, what).data
+        try:
+            return msgspec.convert(shown, Key)
+        except msgspec.ValidationError as error:
+            raise self._reader.strange(str(error), what) from None
 
     async def names(self) -> list[str]:
         """Names of all keys; an empty engine has none to list."""

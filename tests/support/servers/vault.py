@@ -24,6 +24,7 @@ _BEHAVIOUR: dict[str, object] = {
     "hang": False,
     "sealed": False,
     "status": 0,
+    "page": 0,
     "retry_after": "",
     "errors": [],
     "signs": "",

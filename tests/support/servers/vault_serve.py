@@ -27,14 +27,16 @@ CONTROL = "/fake/control"
 class Behaviour:
     """What tests change.
 
-    `latency` in seconds and `hang` are for every call; `status` answers with it, `errors` and `retry_after`. `signs`
-    names what is wrong with signatures (see `spoilt`). `denied` are the starts of paths that no token may use.
+    `latency` in seconds and `hang` are for every call; `status` answers with it, `errors` and `retry_after`, and `page`
+    with a page of HTML, as a proxy would. `signs` names what is wrong with signatures (see `spoilt`). `denied` are the
+    starts of paths that no token may use.
     """
 
     latency: float = 0.0
     hang: bool = False
     sealed: bool = False
     status: int = 0
+    page: int = 0
     retry_after: str = ""
     errors: list[str] = field(default_factory=list)
     signs: str = ""
@@ -72,6 +74,8 @@ class Fake:
             await asyncio.sleep(3600)
         if behaviour.latency:
             await asyncio.sleep(behaviour.latency)
+        if behaviour.page:
+            return _page(behaviour.page)
         path = request.path.removeprefix("/v1/")
         try:
             self._check_state(request)
@@ -162,8 +166,12 @@ class Fake:
         if content is None:
             return web.Response(status=204)
         if self.behaviour.signs == "page":
-            return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
+            return _page(200)
         return web.json_response({"request_id": "0", "data": None, "auth": None, kind: content})
+
+
+def _page(status: int) -> web.Response:
+    return web.Response(status=status, text="<html>Bad Gateway</html>", content_type="text/html")
 
 
 def spoilt(text: str, how: str) -> str:

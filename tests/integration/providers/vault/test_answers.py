@@ -11,6 +11,7 @@ from signerd.core.algorithms import DEFAULT, TABLE, algorithm_named
 from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, SigningInput, prepare
 from signerd.errors import Reason, SignerdError
+from signerd.providers.base import Change
 from signerd.providers.guard import Guarded, pinned_version
 from signerd.providers.vault.provider import VaultProvider
 from tests.integration.providers.vault.conftest import GIVEN, check, order, setup
@@ -70,6 +71,48 @@ async def test_sealed(provider: VaultProvider, fake: FakeVault) -> None:
     fake.set(sealed=False)
     check(made, await provider.sign(made.uri, DEFAULT, GIVEN))
     assert provider.health().healthy
+
+
+async def test_a_page_of_a_proxy_says_nothing_of_keys(provider: VaultProvider, fake: FakeVault) -> None:
+    made = await provider.create(order())
+    fake.set(page=404)
+    for call in (
+        provider.sign(made.uri, DEFAULT, GIVEN),
+        provider.find(made.uri),
+        provider.held(),
+        provider.create(order()),
+        provider.change(made.uri, Change.DESTROY),
+    ):
+        assert (await reason(call)).reason is Reason.PROVIDER_UNAVAILABLE
+    fake.mend()
+    assert made in await provider.held()
+
+
+@pytest.mark.parametrize("outage", [{"sealed": True}, {"status": 500}, {"page": 404}])
+async def test_any_answer_ends_an_outage(
+    provider: VaultProvider, fake: FakeVault, outage: dict[str, object]
+) -> None:
+    made = await provider.create(order())
+    missing = made.uri.replace("version=1", "version=2")
+    for call in (
+        lambda: provider.find("vault-transit://transit/nothing"),
+        lambda: provider.find(missing),
+        lambda: provider.sign(missing, DEFAULT, GIVEN),
+    ):
+        fake.set(**outage)
+        await reason(provider.find(made.uri))
+        assert not provider.health().healthy
+        fake.mend()
+        assert (await reason(call())).reason is Reason.KEY_MATERIAL_UNREADABLE
+        assert provider.health().healthy
+
+
+async def test_what_never_left_does_not_end_an_outage(provider: VaultProvider, fake: FakeVault) -> None:
+    made = await provider.create(order())
+    fake.set(sealed=True)
+    await reason(provider.find(made.uri))
+    assert (await reason(provider.find("vault-transit://other/k"))).reason is Reason.KEY_URI_INVALID
+    assert not provider.health().healthy
 
 
 @pytest.mark.parametrize("at_once", [1, 8])

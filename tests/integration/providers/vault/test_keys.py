@@ -167,6 +167,39 @@ async def test_foreign_keys_that_may_not_be_read_are_left_out(any_server: Server
         await provider.close()
 
 
+STRANGE: dict[str, dict[str, object]] = {
+    "a number that is none": {"latest_version": "many"},
+    "no type": {"type": None},
+    "limits that are texts": {"min_encryption_version": "1"},
+}
+
+
+@pytest.mark.parametrize("shown", STRANGE.values(), ids=STRANGE.keys())
+async def test_a_foreign_key_that_is_not_understood_hides_no_other(
+    provider: VaultProvider, fake: FakeVault, shown: dict[str, object]
+) -> None:
+    made = await provider.create(order())
+    fake.call("POST", "transit/keys/strange", type="ecdsa-p256")
+    fake.call("POST", "transit/keys/strange/config", **shown)
+    names = {_name(one.uri) for one in await provider.held()}
+    assert _name(made.uri) in names
+    assert "strange" not in names
+    error = await reason(provider.find(URI.format("strange")))
+    assert (error.reason, "not understood" in error.message) == (Reason.PROVIDER_INTEGRITY, True)
+    fake.call("POST", "transit/keys/strange/config", deletion_allowed=True)
+    fake.call("DELETE", "transit/keys/strange")
+
+
+async def test_a_key_of_ours_that_is_not_understood_is_not_left_out(
+    provider: VaultProvider, fake: FakeVault
+) -> None:
+    made = await provider.create(order())
+    fake.call("POST", f"transit/keys/{_name(made.uri)}/config", latest_version="many")
+    assert (await reason(provider.held())).reason is Reason.PROVIDER_INTEGRITY
+    fake.call("POST", f"transit/keys/{_name(made.uri)}/config", latest_version=1)
+    assert made in await provider.held()
+
+
 async def test_kinds_that_do_not_sign(any_server: Server) -> None:
     if isinstance(any_server, FakeVault):
         any_server.call("POST", "transit/keys/derived", type="ed25519")

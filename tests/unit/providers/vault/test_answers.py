@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signerd.errors import Reason, SignerdError
 from signerd.providers.vault.answers import Answer, Reader
-from signerd.providers.vault.keys import KeyAnswer
+from signerd.providers.vault.transit import _ShownAnswer
 
 READER = Reader("vault")
 
@@ -80,7 +80,7 @@ def test_any_answer_is_success_or_a_typed_error(status: int, body: bytes) -> Non
 @given(st.binary(max_size=200))
 def test_a_body_is_what_it_should_be_or_unreadable(body: bytes) -> None:
     with pytest.raises(SignerdError) as caught:
-        READER.data(Answer(200, body), KeyAnswer, "read")
+        READER.data(Answer(200, body), _ShownAnswer, "read")
     assert caught.value.reason is Reason.PROVIDER_UNAVAILABLE
 
 
@@ -88,7 +88,9 @@ def test_a_body_is_what_it_should_be_or_unreadable(body: bytes) -> None:
     ("given_answer", "absent"),
     [
         (Answer(404, b'{"errors":[]}'), True),
-        (Answer(404, b""), True),
+        (Answer(404, b""), False),
+        (Answer(404, b"<html>404</html>"), False),
+        (Answer(404, b'{"message":"no Route matched"}'), False),
         (answer(404, "no handler for route"), False),
         (Answer(200, b""), False),
         (Answer(403, b""), False),
@@ -96,3 +98,11 @@ def test_a_body_is_what_it_should_be_or_unreadable(body: bytes) -> None:
 )
 def test_what_is_not_there(given_answer: Answer, absent: bool) -> None:
     assert given_answer.absent is absent
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>404</html>", b'{"message":"no Route matched"}', b'{"errors":7}']
+)
+def test_a_404_of_something_before_vault_says_nothing_of_keys(body: bytes) -> None:
+    assert refused(Answer(404, body)).reason is Reason.PROVIDER_UNAVAILABLE
+    assert refused(answer(404)).reason is Reason.KEY_MATERIAL_UNREADABLE

@@ -19,6 +19,8 @@ from signerd.providers.vault.keys import ALGORITHMS, Key, KeyUse, materials
 from signerd.providers.vault.uris import KeyUri
 
 URI = KeyUri("transit", "release", 3)
+OTHER_KIND = bytes.fromhex("300a300506032a03040301") + b"\0"
+"""SubjectPublicKeyInfo of a kind of key, 1.2.3.4, that nobody knows."""
 PEM = pem(spki(generate(DEFAULT).public_key()))
 
 
@@ -92,6 +94,10 @@ def test_what_may_not_sign_is_not_enabled(changes: dict[str, Any], enabled: bool
         ({"derived": True, "keys": {"1": {"public_key": ""}}}, Reason.KEY_MATERIAL_UNREADABLE),
         ({"keys": {}}, Reason.KEY_MATERIAL_UNREADABLE),
         ({"keys": {"2": {"public_key": PEM}}}, Reason.KEY_MATERIAL_UNREADABLE),
+        ({"keys": {"01": {"public_key": PEM}}}, Reason.KEY_MATERIAL_UNREADABLE),
+        ({"keys": {"١": {"public_key": PEM}}}, Reason.KEY_MATERIAL_UNREADABLE),  # noqa: RUF001
+        ({"keys": {"9" * 5000: {"public_key": PEM}}}, Reason.KEY_MATERIAL_UNREADABLE),
+        ({"keys": {"1": {"public_key": pem(OTHER_KIND)}}}, Reason.PROVIDER_INTEGRITY),
         ({"keys": {"1": {"public_key": ""}}}, Reason.PROVIDER_INTEGRITY),
         ({"keys": {"1": {"public_key": "AAAA"}}}, Reason.PROVIDER_INTEGRITY),
         ({"keys": {"1": {"public_key": "%%%"}}}, Reason.PROVIDER_INTEGRITY),
