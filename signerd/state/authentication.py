@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 
 from signerd.errors import Reason, SignerdError
-from signerd.state.rows import ChangeRow, OrderRow, StoredKey
+from signerd.state.rows import ChangeRow, CheckpointRow, OrderRow, ShardRow, StoredKey
 from signerd.state.state_key import StateKey
 
 Field = str | int | bytes
@@ -58,6 +58,16 @@ def order_mac(secret: StateKey, instance: str, row: OrderRow) -> bytes:
     return secret.mac(encode(["signerd.state.order.1", instance, *row[:-1]]))
 
 
+def shard_mac(secret: StateKey, instance: str, row: ShardRow) -> bytes:
+    """MAC of a claim to a shard."""
+    return secret.mac(encode(["signerd.state.shard.1", instance, *row[:-1]]))
+
+
+def checkpoint_mac(secret: StateKey, instance: str, row: CheckpointRow) -> bytes:
+    """MAC of a shard's latest checkpoint."""
+    return secret.mac(encode(["signerd.state.checkpoint.1", instance, *row[:-1]]))
+
+
 def check_key(secret: StateKey, instance: str, stored: StoredKey) -> None:
     """Raise STATE_TAMPERED unless the MAC of the key is right."""
     try:
@@ -94,6 +104,24 @@ def check_order(secret: StateKey, instance: str, row: OrderRow) -> None:
     except TypeError:
         right = b""
     _check(right, row.mac, f"the order {row.tag!r}")
+
+
+def check_shard(secret: StateKey, instance: str, row: ShardRow) -> None:
+    """Raise STATE_TAMPERED unless the MAC of the claim is right."""
+    try:
+        right = shard_mac(secret, instance, row)
+    except TypeError:
+        right = b""
+    _check(right, row.mac, f"the claim to shard {row.name!r}")
+
+
+def check_checkpoint(secret: StateKey, instance: str, row: CheckpointRow) -> None:
+    """Raise STATE_TAMPERED unless the MAC of the checkpoint is right."""
+    try:
+        right = checkpoint_mac(secret, instance, row)
+    except TypeError:
+        right = b""
+    _check(right, row.mac, f"the checkpoint of shard {row.shard!r}")
 
 
 def tampered(problem: str) -> SignerdError:

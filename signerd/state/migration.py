@@ -16,7 +16,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.state.files import make_private
 from signerd.state.location import Location, PostgresLocation, SqliteLocation
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 HEAD = REVISIONS[-1]
 UPGRADE_SECONDS = 120.0
 

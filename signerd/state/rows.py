@@ -81,6 +81,30 @@ class OrderRow(NamedTuple):
     mac: bytes
 
 
+class ShardRow(NamedTuple):
+    """A row of `shards`, columns in the table's order; `ended` is 0 while the shard may be appended to."""
+
+    name: str
+    base: str
+    token: str
+    inode: int
+    place: str
+    claimed: int
+    ended: int
+    mac: bytes
+
+
+class CheckpointRow(NamedTuple):
+    """A row of `checkpoints`, columns in the table's order."""
+
+    shard: str
+    size: int
+    root: bytes
+    note: bytes
+    made: int
+    mac: bytes
+
+
 def to_microseconds(time: datetime) -> int:
     """Microseconds since 1970-01-01 UTC of an aware time."""
     return (time - EPOCH) // timedelta(microseconds=1)

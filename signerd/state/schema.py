@@ -115,3 +115,31 @@ INSTANCE = Table(
     Column("id", Text, nullable=False),
     PrimaryKeyConstraint("id", name="pk_instance"),
 )
+
+SHARDS = Table(
+    "shards",
+    METADATA,
+    Column("name", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("claimed", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("name", name="pk_shards"),
+    UniqueConstraint("token", name="uq_shards_token"),
+)
+
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("shard", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("shard", name="pk_checkpoints"),
+    CheckConstraint("size >= 0", name="ck_checkpoints_size"),
+)

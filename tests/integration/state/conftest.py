@@ -19,7 +19,9 @@ from signerd.state.postgres import connect, make_engine
 from tests.integration.state.cluster import PASSWORD, Cluster, find_binaries
 from tests.unit.state.samples import Intruder
 
-pytest.register_assert_rewrite("tests.unit.state.contract", "tests.unit.state.journal_contract")
+pytest.register_assert_rewrite(
+    "tests.unit.state.contract", "tests.unit.state.journal_contract", "tests.unit.state.shards_contract"
+)
 
 T = TypeVar("T")
 NUMBERS = itertools.count()

@@ -13,7 +13,9 @@ from signerd.state.location import SqliteLocation
 from signerd.state.migration import ensure_schema
 from tests.unit.state.samples import Intruder, SqliteIntruder
 
-pytest.register_assert_rewrite("tests.unit.state.contract", "tests.unit.state.journal_contract")
+pytest.register_assert_rewrite(
+    "tests.unit.state.contract", "tests.unit.state.journal_contract", "tests.unit.state.shards_contract"
+)
 
 
 @pytest.fixture(scope="session")
