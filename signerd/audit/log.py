@@ -38,10 +38,14 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group."""
+    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group.
+
+    `release` is given each group once it is durable, in order; it wakes those who wait for it, now or later.
+    """
 
     on_health: Callable[[bool, str], None] = lambda healthy, detail: None
     on_records: Callable[[Sequence[Record]], None] = lambda records: None
+    release: Callable[[Group], None] = Group.release
 
 
 class Ticket(NamedTuple):
@@ -55,12 +59,17 @@ class Ticket(NamedTuple):
 
 
 class Log:
-    """Appends records to one directory. All methods belong to the event loop that opened it."""
+    """Appends records to one directory. All methods belong to the event loop that opened it.
+
+    `writable`: records can be made durable. `healthy`: that, and nobody holds back what is durable; else see `detail`.
+    """
 
     def __init__(self, place: Place, lock: int, tuning: Tuning, listener: Listener, disk: Disk) -> None:
         self.shard = place.shard
+        self.writable = True
         self.healthy = True
         self.detail = ""
+        self._fault = self._held = ""
         self.sequence = place.sequence
         self.revision = place.revision
         self.end = place.segment.end
@@ -100,7 +109,7 @@ class Log:
     def _admit(self, group: Group) -> None:
         if self._closing:
             raise SignerdError(Reason.SHUTTING_DOWN)
-        if not self.healthy:
+        if not self.writable:
             self._turned_away += 1
             raise self._unavailable()
         if group.last - group.first >= self._tuning.group_records:
@@ -140,29 +149,40 @@ class Log:
         self._in_flight = None
         self.sequence, self.end = group.last, group.end
         self.revision = max(self.revision, group.revision)
-        group.release()
+        self._listener.release(group)
         if self._gathered.entries:
             self._gather()
 
     def failed(self, error: OSError) -> None:
         """The writer's word that nothing can be written: all who wait are turned away."""
-        self.healthy, self.detail = False, f"the audit log can't be written: {error.strerror or error}"
+        self.writable, self._fault = False, f"the audit log can't be written: {error.strerror or error}"
+        self._settle_health()
         lost = [group for group in (self._in_flight, self._gathered) if group is not None]
         self._turned_away += sum(len(group.waiters) for group in lost)
         self._in_flight = None
         self._gathered = Group(self.sequence + 1, 0.0)
         for group in lost:
             group.fail(self._unavailable)
-        self._listener.on_health(False, self.detail)
+        self._listener.on_health(False, self._fault)
 
     def repaired(self) -> None:
         """The writer's word that it has a new segment; the first record in it says what happened."""
-        count, reason = self._turned_away, self.detail
-        self.healthy, self.detail, self._turned_away = True, "", 0
+        count, reason = self._turned_away, self._fault
+        self.writable, self._fault, self._turned_away = True, "", 0
+        self._settle_health()
         if not self._closing:
             detail = f"{count} requests turned away; {reason}"
             self.append(Record(operation=RECOVERED, outcome="ok", detail=detail))
         self._listener.on_health(True, "")
+
+    def hold(self, why: str) -> None:
+        """Say why nothing that is durable may be released, or nothing if it may. Records are written all the same."""
+        self._held = why
+        self._settle_health()
+
+    def _settle_health(self) -> None:
+        self.detail = self._fault or self._held
+        self.healthy = not self.detail
 
     def stopped(self) -> None:
         """The writer's word that it has ended."""
