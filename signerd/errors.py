@@ -230,6 +230,16 @@ class Reason(Enum):
         "A record of the audit log that had been durable is damaged.",
         "Restore the log from a copy; signerd does not start on a damaged one.",
     )
+    AUDIT_FORMAT_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "A checkpoint, proof, key file or witness policy of an audit log is not in its format.",
+        "Take the file again from where it came from; see the page on verifying a log.",
+    )
+    AUDIT_EVIDENCE_INVALID = Facts(
+        Code.FAILED_PRECONDITION,
+        "An audit log, or a proof from one, is not what its signatures say: changed, cut off or damaged.",
+        "Keep the files as they are; compare them with another copy and with checkpoints that others kept.",
+    )
     AUDIT_RECORD_NOT_FOUND = Facts(
         Code.NOT_FOUND, "There is no audit record at that position.", "See `signerctl audit list`."
     )

@@ -17,6 +17,7 @@ class Exit(IntEnum):
     REFUSED = 3
     UNAVAILABLE = 4
     NOT_FOUND = 5
+    UNPROVEN = 6
     INTERRUPTED = 130
 
 
@@ -28,7 +29,7 @@ class Unchecked(SignerdError):
         self.remedy = remedy
 
 
-MISMATCHES = frozenset({Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED})
+MISMATCHES = frozenset({Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED, Reason.AUDIT_EVIDENCE_INVALID})
 BY_CODE = {
     Code.INVALID_ARGUMENT: Exit.USAGE,
     Code.OUT_OF_RANGE: Exit.USAGE,
