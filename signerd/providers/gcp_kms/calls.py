@@ -14,10 +14,12 @@ from urllib.parse import quote
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Health
 from signerd.providers.gcp_kms.channels import Call, Channels
-from signerd.providers.gcp_kms.failures import failure
+from signerd.providers.gcp_kms.failures import failure, status_of
 
 PAGE = 1000
 _TROUBLE = (Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT, Reason.PROVIDER_DENIED)
+_OF_ONE = ("PERMISSION_DENIED", "FAILED_PRECONDITION")
+"""Answers about one key, which may be fine for the next."""
 
 
 class Calls:
@@ -35,12 +37,12 @@ class Calls:
         self.name = name
         client = kms_v1.KeyManagementServiceAsyncClient
         self._channels = Channels(client, endpoint=endpoint, plaintext=plaintext, concurrent=concurrent)
-        self._seconds = seconds
+        self.seconds = seconds
         self._methods: dict[str, Callable[[], Call]] = {}
         self._trouble = ""
 
     def health(self) -> Health:
-        """How the last call ended."""
+        """Whether the API is there and knows us, as far as the last calls tell."""
         return Health(healthy=not self._trouble, detail=self._trouble or str(self._channels))
 
     async def call(self, method: str, request: Any, routed_by: str) -> Any:
@@ -59,12 +61,12 @@ class Calls:
         """Make a call with a bare protobuf message and prepared metadata."""
         try:
             next_call = self._methods.get(method) or await self._method(method, type(request), answer)
-            found = await next_call()(request, timeout=self._seconds, metadata=metadata)
+            found = await next_call()(request, timeout=self.seconds, metadata=metadata)
         except SignerdError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever SDK, credentials and gRPC raise
             wrong = failure(self.name, error)
-            if wrong.reason in _TROUBLE:
+            if wrong.reason in _TROUBLE and status_of(error) not in _OF_ONE:
                 self._trouble = wrong.message
             raise wrong from None
         self._trouble = ""
@@ -88,7 +90,7 @@ class Calls:
 
     async def _method(self, method: str, request: Any, answer: str) -> Callable[[], Call]:
         read = getattr(self.messages, answer).pb().FromString
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(self.seconds):
             found = await self._channels.method(method, request.SerializeToString, read)
         self._methods[method] = found
         return found

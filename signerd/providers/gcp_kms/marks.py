@@ -2,8 +2,8 @@
 
 A version has no labels, and making one can't be repeated safely: an answer that is lost leaves a version that nobody
 can tell from another. So an order is marked on the key before its version is made (`after` the last number there
-was), and again with the number it got (`made`). A mark without a number belongs to the first version that is newer
-and nobody else's.
+was), and again with the number it got (`made`). To a mark without a number belongs the one version that is newer,
+nobody else's and was generated while the order's call was under way; where there are two, neither is taken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from signerd.providers.base import Order
 
 MOST_LABELS = 64
 LABEL_SIZE = 63
-_MARK = re.compile(r"version-(\d+)_order-(\d+)_(after|made)-(\d+)\Z")
+SKEW = 5.0
+"""Seconds by which Google's clock and ours may differ."""
+_MARK = re.compile(r"version-(\d+)_order-(\d+)_(?:made-(\d+)|after-(\d+)_at-(\d+))\Z")
 _TAG = "signerd-tag-"
 _INSTANCE = "signerd-instance"
 _KEY = "signerd-key"
@@ -29,20 +31,30 @@ _ESCAPED = re.compile(r"_([0-9a-f]{2})")
 class Mark:
     """One order: its tag, the key version it was for, its place among the orders, and which number is its version's.
 
-    `number` is 0 as long as nothing is known but that it is above `after`.
+    `number` is 0 as long as nothing is known but that it is above `after` and was ordered `at` that Unix time.
     """
 
     tag: str
     version: int
     place: int
     after: int = 0
+    at: int = 0
     number: int = 0
 
     @property
     def label(self) -> tuple[str, str]:
         """Name and value of the label."""
-        at = f"made-{self.number}" if self.number else f"after-{self.after}"
-        return _TAG + escape(self.tag), f"version-{self.version}_order-{self.place}_{at}"
+        known = f"made-{self.number}" if self.number else f"after-{self.after}_at-{self.at}"
+        return _TAG + escape(self.tag), f"version-{self.version}_order-{self.place}_{known}"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a version came to be: its number, the Unix time, and whether Cloud KMS generated it or took it in."""
+
+    number: int
+    at: float
+    generated: bool = True
 
 
 def escape(text: str) -> str:
@@ -73,37 +85,62 @@ def marks_in(labels: Mapping[str, str]) -> list[Mark]:
     for name, value in labels.items():
         mark = _MARK.match(value) if name.startswith(_TAG) else None
         if mark is not None:
-            tag, number = unescape(name.removeprefix(_TAG)), int(mark[4])
-            known = {"number": number} if mark[3] == "made" else {"after": number}
-            found.append(Mark(tag, int(mark[1]), int(mark[2]), **known))
+            version, place, number, after, at = (int(part or 0) for part in mark.groups())
+            found.append(Mark(unescape(name.removeprefix(_TAG)), version, place, after, at, number))
     return sorted(found, key=lambda one: one.place)
 
 
-def settle(marks: Iterable[Mark], numbers: Iterable[int]) -> list[Mark]:
-    """Give marks without a number the version that is theirs, if there is one among the `numbers` of all versions.
+def settle(marks: Iterable[Mark], versions: Iterable[Made], seconds: float) -> list[Mark]:
+    """Give marks without a number the version that surely is theirs, if there is one among all versions.
 
-    The newest order chooses first: an older one without a version has most likely failed.
+    `seconds` is how long after its mark an order may make its version. The newest order chooses first: an older one
+    without a version has most likely failed.
     """
     settled = {mark.tag: mark for mark in marks}
-    free = sorted(set(numbers) - {mark.number for mark in settled.values()})
+    free = unclaimed(settled.values(), versions)
     for mark in sorted(settled.values(), key=lambda one: -one.place):
-        number = next((one for one in free if one > mark.after), 0) if not mark.number else 0
-        if number:
-            free.remove(number)
-            settled[mark.tag] = replace(mark, after=0, number=number)
+        fitting = [one for one in free if fits(mark, one, seconds)]
+        if len(fitting) == 1:
+            free.remove(fitting[0])
+            settled[mark.tag] = replace(mark, after=0, at=0, number=fitting[0].number)
     return sorted(settled.values(), key=lambda one: one.place)
 
 
-def with_mark(marks: Iterable[Mark], order: Order, numbers: Iterable[int]) -> list[Mark]:
-    """The marks with one for an order whose version is made next; raises KEY_EXISTS if the order has its version."""
-    others, newest = [], 0
-    for mark in settle(marks, numbers):
+def unclaimed(marks: Iterable[Mark], versions: Iterable[Made]) -> list[Made]:
+    """The versions that no mark names."""
+    named = {mark.number for mark in marks}
+    return [one for one in versions if one.number not in named]
+
+
+def fits(mark: Mark, made: Made, seconds: float) -> bool:
+    """Whether a version may be the one of a mark that has no number."""
+    in_time = mark.at - SKEW <= made.at <= mark.at + seconds + SKEW
+    return not mark.number and made.number > mark.after and made.generated and in_time
+
+
+def with_mark(
+    marks: Iterable[Mark], order: Order, versions: Iterable[Made], now: float, seconds: float
+) -> list[Mark]:
+    """The marks with one for an order whose version is made next.
+
+    Raises KEY_EXISTS if the order has its version, PROVIDER_REFUSED if that can't be told.
+    """
+    versions, newest = list(versions), 0
+    settled = settle(marks, versions, seconds)
+    free = unclaimed(settled, versions)
+    others = []
+    for mark in settled:
         newest = max(newest, mark.place)
         if mark.tag != order.tag:
             others.append(mark)
         elif mark.number:
             raise SignerdError(Reason.KEY_EXISTS, f"version {mark.number} was made for order {order.tag}")
-    return [*others, Mark(order.tag, order.version, newest + 1, after=max(numbers, default=0))]
+        elif possible := [one.number for one in free if fits(mark, one, seconds)]:
+            raise SignerdError(
+                Reason.PROVIDER_REFUSED, f"one of the versions {possible} may be of order {order.tag}"
+            )
+    after = max((one.number for one in versions), default=0)
+    return [*others, Mark(order.tag, order.version, newest + 1, after, int(now))]
 
 
 def labels_with(labels: Mapping[str, str], marks: Iterable[Mark], gone: Iterable[int] = ()) -> dict[str, str]:

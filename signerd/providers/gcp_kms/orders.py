@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from time import time
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from signerd.providers.gcp_kms.algorithms import name_of
 from signerd.providers.gcp_kms.calls import Calls
 from signerd.providers.gcp_kms.failures import unusable
 from signerd.providers.gcp_kms.marks import (
+    Made,
     Mark,
     check_tag,
     labels_with,
@@ -22,11 +24,13 @@ from signerd.providers.gcp_kms.marks import (
     owner_labels,
     owner_of,
     settle,
+    unclaimed,
     with_mark,
 )
 from signerd.providers.gcp_kms.names import key_id, number_of, numbered
 
 _log = logging.getLogger(__name__)
+_UNSURE = "%s: order %s may have made one of the versions %s, but none surely: adopt them or destroy them"
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.6
 
 
@@ -39,6 +43,7 @@ class Orders:
         self._key_ring = key_ring
         self._protection = protection
         self._destroy_delay = destroy_delay
+        self._seconds = 2 * calls.seconds  # to write the mark and to make the version
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def carry_out(self, order: Order) -> str:
@@ -58,6 +63,29 @@ class Orders:
             row async for row in self._calls.rows("ListCryptoKeyVersions", request, "crypto_key_versions")
         ]
         return sorted(rows, key=lambda row: number_of(row.name))
+
+    def tags(self, key: Any, versions: list[Any]) -> dict[int, dict[str, str]]:
+        """Tags of the orders that a CryptoKey's versions were made for, by number; `versions` are all it has."""
+        owner = owner_of(key.labels)
+        if owner is None:
+            return {}
+        made = [_made(version) for version in versions]
+        settled = settle(marks_in(key.labels), made, self._seconds)
+        for mark in settled:
+            if not mark.number and (
+                newer := [one.number for one in unclaimed(settled, made) if one.number > mark.after]
+            ):
+                _log.warning(_UNSURE, key.name, mark.tag, newer)
+        return {
+            mark.number: {
+                "instance": owner[0],
+                "key": owner[1],
+                "version": str(mark.version),
+                "tag": mark.tag,
+            }
+            for mark in settled
+            if mark.number
+        }
 
     async def _first_version(self, order: Order, wanted: str) -> str | None:
         """Make the CryptoKey with its first version and its mark, all at once; None if there is one."""
@@ -88,9 +116,9 @@ class Orders:
         """Mark the order, make a version, mark which one it is."""
         key = await self._key(f"{self._key_ring}/cryptoKeys/{wanted}", order)
         versions = await self.versions(key.name)
-        numbers = [number_of(row.name) for row in versions]
         gone = [number_of(row.name) for row in versions if self._is_gone(row)]
-        marks = with_mark(marks_in(key.labels), order, numbers)
+        known = marks_in(key.labels)
+        marks = with_mark(known, order, map(_made, versions), time(), self._seconds)
         await self._write(key, marks, gone)
         request = self._messages.CreateCryptoKeyVersionRequest(parent=key.name)
         made = await self._calls.call("CreateCryptoKeyVersion", request, "parent")
@@ -153,13 +181,6 @@ class Orders:
         return bool(version.state == states.DESTROYED)
 
 
-def tags_by_number(labels: Any, numbers: list[int]) -> dict[int, dict[str, str]]:
-    """Tags of the orders that versions were made for, by number of the version."""
-    owner = owner_of(labels)
-    if owner is None:
-        return {}
-    return {
-        mark.number: {"instance": owner[0], "key": owner[1], "version": str(mark.version), "tag": mark.tag}
-        for mark in settle(marks_in(labels), numbers)
-        if mark.number
-    }
+def _made(version: Any) -> Made:
+    generated = not version.import_job and not version.HasField("import_time")
+    return Made(number_of(version.name), version.create_time.ToMicroseconds() / 1e6, generated)

@@ -15,7 +15,7 @@ from signerd.providers.gcp_kms.answers import Answers
 from signerd.providers.gcp_kms.calls import Calls
 from signerd.providers.gcp_kms.failures import unusable
 from signerd.providers.gcp_kms.names import key_or_version_name, number_of, uri_of, version_name
-from signerd.providers.gcp_kms.orders import Orders, tags_by_number
+from signerd.providers.gcp_kms.orders import Orders
 from signerd.providers.lookups import each
 
 AT_ONCE = 16
@@ -47,7 +47,7 @@ class GcpKmsProvider:
         self._orders = Orders(self._calls, self._key_ring, section.protection, delay)
 
     def health(self) -> Health:
-        """How the last call ended."""
+        """Whether the API is there and knows us, as far as the last calls tell."""
         return self._calls.health()
 
     async def close(self) -> None:
@@ -98,7 +98,7 @@ class GcpKmsProvider:
         return shown
 
     async def held(self) -> list[Material]:
-        """All versions in the key ring that are enabled or disabled, of algorithms that signerd has."""
+        """All versions in the key ring that are enabled, disabled, or ours and pending; of signerd's algorithms."""
         request = self._messages.ListCryptoKeysRequest(parent=self._key_ring)
         keys = [row async for row in self._calls.rows("ListCryptoKeys", request, "crypto_keys")]
         found = await each(self._held_of, filter(self._signs, keys), AT_ONCE)
@@ -149,12 +149,19 @@ class GcpKmsProvider:
     async def _materials(
         self, key: Any, versions: list[Any], wanted: list[Any], *, fresh: bool
     ) -> list[Material]:
-        tags = tags_by_number(key.labels, [number_of(row.name) for row in versions])
-        usable = [row for row in wanted if row.state in (self._states.ENABLED, self._states.DISABLED)]
+        states = self._states
+        tags = self._orders.tags(key, versions)
+        # What is not generated yet is shown where it is ours: whoever ordered it must not take it for never made.
+        usable = [
+            row
+            for row in wanted
+            if row.state in (states.ENABLED, states.DISABLED)
+            or (row.state == states.PENDING_GENERATION and number_of(row.name) in tags)
+        ]
         return [await self._material(row, tags.get(number_of(row.name), {}), fresh) for row in usable]
 
     async def _material(self, version: Any, tags: dict[str, str], fresh: bool) -> Material:
-        """What a version is; the public key of a disabled one is told only if it was seen before."""
+        """What a version is; the public key of one that is not enabled is told only if it was seen before."""
         name, algorithm = str(version.name), self._algorithm(version)
         if algorithm is None:
             raise SignerdError(

@@ -75,8 +75,9 @@ class GcpServer:
         self.set(fault={"method": method, **fault})
 
     def mend(self) -> None:
-        """Take all faults back."""
-        self.set(faults=[], latency=0.0, generation=0.0, generation_fails=False)
+        """Take all faults back, and set the clock right."""
+        self._skipped = 0.0
+        self.set(faults=[], latency=0.0, generation=0.0, generation_fails=False, skipped=0.0)
 
     def skip(self, seconds: float) -> None:
         """Put the server's clock forward."""

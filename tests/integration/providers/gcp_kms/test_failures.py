@@ -6,7 +6,7 @@ import pytest
 
 from signerd.core.algorithms import DEFAULT
 from signerd.core.inputs import Message, prepare
-from signerd.errors import Reason
+from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
 from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import GIVEN, order, refused
@@ -58,7 +58,7 @@ async def test_a_used_up_quota_tells_when_to_come_back(provider: GcpKmsProvider,
 
 
 async def test_what_hangs_is_given_up(server: GcpServer) -> None:
-    provider = build(setup(server.endpoint, call=0.2))
+    provider = build(setup(server.endpoint, call=1.0))
     material = await made(provider)
     server.fail("AsymmetricSign", hang=60.0, times=1)
     await refused(provider.sign(material.uri, DEFAULT, GIVEN), Reason.PROVIDER_TIMEOUT)
@@ -68,9 +68,22 @@ async def test_what_hangs_is_given_up(server: GcpServer) -> None:
     await provider.close()
 
 
-async def test_a_lost_permission_shows_in_health(provider: GcpKmsProvider, server: GcpServer) -> None:
+async def test_a_key_that_is_denied_or_pending_does_not_make_the_provider_unhealthy(
+    provider: GcpKmsProvider, server: GcpServer
+) -> None:
+    material = await made(provider)
+    for status in ("PERMISSION_DENIED", "FAILED_PRECONDITION"):
+        server.fail("AsymmetricSign", status=status, message="current state is: PENDING_GENERATION", times=1)
+        with pytest.raises(SignerdError):
+            await provider.sign(material.uri, DEFAULT, GIVEN)
+        assert provider.health().healthy, status
+
+
+async def test_credentials_that_are_refused_show_in_health(
+    provider: GcpKmsProvider, server: GcpServer
+) -> None:
     await made(provider)
-    server.fail("ListCryptoKeys", status="PERMISSION_DENIED", times=1)
+    server.fail("ListCryptoKeys", status="UNAUTHENTICATED", times=1)
     await refused(provider.held(), Reason.PROVIDER_DENIED)
     assert not provider.health().healthy
     await provider.held()

@@ -74,6 +74,26 @@ async def test_a_dead_order_takes_no_version_of_a_later_one(
     assert [one.number for one in await tagged(provider, "d2b")] == [2]
 
 
+@pytest.mark.parametrize("foreign", ["later", "beside ours"])
+async def test_a_foreign_version_is_not_taken_for_the_one_of_a_lost_order(
+    provider: GcpKmsProvider, server: GcpServer, foreign: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = f"foreign-{foreign.partition(' ')[0]}"
+    first = await provider.create(order(key, 1))
+    reached = foreign == "beside ours"
+    server.fail(NEXT, status="UNAVAILABLE", late=reached, times=1)
+    await refused(provider.create(order(key, 2, f"{key}-2")), Reason.PROVIDER_UNAVAILABLE)
+    server.skip(0 if reached else 60)
+    theirs = await Others(server).make_version(
+        first.uri.removeprefix("gcp-kms://").partition("/cryptoKeyV")[0]
+    )
+    assert await tagged(provider, f"{key}-2") == []
+    assert f"order {key}-2 may have made one of the versions" in caplog.text
+    assert f"gcp-kms://{theirs}" in {one.uri for one in await provider.held()}
+    if reached:
+        await refused(provider.create(order(key, 2, f"{key}-2")), Reason.PROVIDER_REFUSED)
+
+
 async def test_a_version_is_told_though_its_number_could_not_be_marked(
     provider: GcpKmsProvider, server: GcpServer
 ) -> None:

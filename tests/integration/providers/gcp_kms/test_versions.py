@@ -60,7 +60,9 @@ async def test_what_takes_too_long_is_there_later(provider: GcpKmsProvider, serv
     hasty = build(setup(server.endpoint, create=0.3))
     await refused(hasty.create(order("late", 1, "late-1")), Reason.PROVIDER_TIMEOUT)
     await refused(provider.create(order("late", 1, "late-1")), Reason.KEY_EXISTS)
-    assert await tagged(provider, "late-1") == []
+    (pending,) = await tagged(provider, "late-1")
+    assert (pending.enabled, pending.public_key) == (False, b"")
+    await refused(provider.change(pending.uri, Change.DESTROY), Reason.PROVIDER_UNAVAILABLE)
     server.skip(4000)
     (found,) = await tagged(provider, "late-1")
     await sign(through_guard(provider), found)

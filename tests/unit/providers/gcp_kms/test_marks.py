@@ -13,6 +13,8 @@ from signerd.core.algorithms import DEFAULT
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Order
 from signerd.providers.gcp_kms.marks import (
+    SKEW,
+    Made,
     Mark,
     check_tag,
     escape,
@@ -27,6 +29,16 @@ from signerd.providers.gcp_kms.marks import (
 
 NAME, VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
 NUMBERS = st.integers(1, 10**6)
+NOW, SECONDS = 1_767_225_600, 10.0
+
+
+def made(*numbers: int, at: float = NOW, generated: bool = True) -> list[Made]:
+    return [Made(number, at, generated) for number in numbers]
+
+
+def given_up(tag: str, version: int, place: int, after: int) -> Mark:
+    """The mark of an order whose version is not known."""
+    return Mark(tag, version, place, after, NOW)
 
 
 def order(tag: str, version: int = 1, key: str = "k", instance: str = "i") -> Order:
@@ -65,7 +77,9 @@ def test_a_key_without_our_labels_has_no_owner() -> None:
 
 @given(
     st.lists(
-        st.builds(Mark, st.text("ab-f9_", min_size=1, max_size=16), NUMBERS, NUMBERS, NUMBERS), max_size=20
+        st.builds(Mark, st.text("ab-f9_", min_size=1, max_size=16), NUMBERS, NUMBERS, NUMBERS)
+        | st.builds(Mark, st.text("ab", min_size=1), NUMBERS, NUMBERS, number=NUMBERS),
+        max_size=20,
     )
 )
 def test_marks_are_read_as_written(marks: list[Mark]) -> None:
@@ -84,26 +98,69 @@ def test_what_is_no_mark_is_left_out() -> None:
     assert marks_in(labels) == []
 
 
-def test_a_mark_without_a_number_gets_the_first_newer_version() -> None:
-    assert settle([Mark("t", 2, 1, after=3)], [1, 2, 3]) == [Mark("t", 2, 1, after=3)]
-    assert settle([Mark("t", 2, 1, after=3)], [1, 2, 3, 5, 6]) == [Mark("t", 2, 1, number=5)]
+def test_a_mark_without_a_number_gets_the_one_newer_version() -> None:
+    mark = given_up("t", 2, 1, after=3)
+    assert settle([mark], made(1, 2, 3), SECONDS) == [mark]
+    assert settle([mark], made(1, 2, 3, 5), SECONDS) == [Mark("t", 2, 1, number=5)]
+
+
+def test_one_of_two_versions_is_nobodys() -> None:
+    mark = given_up("t", 2, 1, after=1)
+    assert settle([mark], made(1, 2, 3), SECONDS) == [mark]
+    assert settle([mark, Mark("u", 3, 2, number=2)], made(1, 2, 3), SECONDS)[0].number == 3
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"),
+    [
+        (NOW - SKEW - 1, False),
+        (NOW - SKEW, True),
+        (NOW + SECONDS + SKEW, True),
+        (NOW + SECONDS + SKEW + 1, False),
+    ],
+)
+def test_a_version_of_another_time_is_somebody_elses(at: float, taken: bool) -> None:
+    (mark,) = settle([given_up("t", 2, 1, after=1)], [*made(1), *made(2, at=at)], SECONDS)
+    assert mark.number == (2 if taken else 0)
+    theirs = made(3, at=NOW + 3600)
+    (mark,) = settle([given_up("t", 2, 1, after=1)], [*made(1, 2), *theirs], SECONDS)
+    assert mark.number == 2
+
+
+def test_an_imported_version_is_somebody_elses() -> None:
+    (mark,) = settle([given_up("t", 2, 1, after=1)], made(2, generated=False), SECONDS)
+    assert mark.number == 0
 
 
 def test_the_newest_order_chooses_first_and_takes_nothing_of_others() -> None:
-    marks = [Mark("dead", 2, 1, after=1), Mark("lost", 2, 2, after=1), Mark("made", 3, 3, number=2)]
-    assert {one.tag: one.number for one in settle(marks, [1, 2, 3])} == {"dead": 0, "lost": 3, "made": 2}
-    assert {one.tag: one.number for one in settle(marks, [1, 2, 3, 4])} == {"dead": 4, "lost": 3, "made": 2}
+    marks = [given_up("dead", 2, 1, after=1), given_up("lost", 2, 2, after=1), Mark("made", 3, 3, number=2)]
+    settled = settle(marks, made(1, 2, 3), SECONDS)
+    assert {one.tag: one.number for one in settled} == {"dead": 0, "lost": 3, "made": 2}
+
+
+def with_order(marks: list[Mark], tag: str, versions: list[Made]) -> list[Mark]:
+    return with_mark(marks, order(tag), versions, NOW + 0.5, SECONDS)
 
 
 def test_a_tag_that_has_its_version_is_refused() -> None:
-    for marks in ([Mark("t", 1, 1, number=1)], [Mark("t", 1, 1, after=0)]):
+    for marks in ([Mark("t", 1, 1, number=1)], [given_up("t", 1, 1, after=0)]):
         with pytest.raises(SignerdError) as caught:
-            with_mark(marks, order("t"), [1])
+            with_order(marks, "t", made(1))
         assert caught.value.reason is Reason.KEY_EXISTS
 
 
+def test_a_tag_that_may_have_a_version_is_refused() -> None:
+    with pytest.raises(SignerdError) as caught:
+        with_order([given_up("t", 1, 1, after=1)], "t", made(1, 2, 3))
+    assert caught.value.reason is Reason.PROVIDER_REFUSED
+    assert "[2, 3]" in caught.value.message
+
+
 def test_a_tag_that_has_no_version_is_marked_anew() -> None:
-    assert with_mark([Mark("t", 1, 1, after=0)], order("t"), []) == [Mark("t", 1, 2, after=0)]
+    marks = [given_up("t", 1, 1, after=0)]
+    assert with_order(marks, "t", []) == [Mark("t", 1, 2, after=0, at=NOW)]
+    theirs = made(1, at=NOW + 3600)
+    assert with_order(marks, "t", theirs) == [Mark("t", 1, 2, after=1, at=NOW)]
 
 
 def test_labels_of_others_stay_and_the_oldest_marks_give_way() -> None:
@@ -123,7 +180,7 @@ def test_labels_of_others_stay_and_the_oldest_marks_give_way() -> None:
 
 def test_marks_of_no_version_give_way_before_others() -> None:
     others = {f"own-{number}": "x" for number in range(62)}
-    marks = [Mark("made", 1, 1, number=1), Mark("dead", 2, 2, after=1), Mark("now", 2, 3, after=1)]
+    marks = [Mark("made", 1, 1, number=1), given_up("dead", 2, 2, after=1), given_up("now", 2, 3, after=1)]
     assert [mark.tag for mark in marks_in(labels_with(others, marks))] == ["made", "now"]
 
 
@@ -147,32 +204,39 @@ def test_tags_must_fit_a_label(tag: str, fits: bool) -> None:
 
 
 class Orders(RuleBasedStateMachine):
-    """One order after the other on one key; each is answered, loses its answer or is never carried out."""
+    """Orders on one key: answered, with the answer lost or never carried out; others make versions besides."""
 
     @initialize()
     def make_key(self) -> None:
         self.labels = labels_with(owner_labels(order("t1")), [Mark("t1", 1, 1, number=1)])
-        self.numbers = [1]
+        self.now = NOW
+        self.versions = made(1)
         self.truth = {"t1": 1}
+
+    @rule()
+    def make_foreign(self) -> None:
+        self.versions += made(len(self.versions) + 1, at=self.now + 30)
 
     @rule(outcome=st.sampled_from(["answered", "lost", "never"]))
     def give(self, outcome: str) -> None:
         given = order(f"t{len(self.truth) + 1}", len(self.truth) + 1)
-        self.labels = labels_with(self.labels, with_mark(marks_in(self.labels), given, self.numbers))
+        self.now += 60
+        marks = with_mark(marks_in(self.labels), given, self.versions, self.now, SECONDS)
+        self.labels = labels_with(self.labels, marks)
         self.truth[given.tag] = 0
         if outcome != "never":
-            self.numbers.append(len(self.numbers) + 1)
-            self.truth[given.tag] = self.numbers[-1]
+            self.versions += made(len(self.versions) + 1, at=self.now + 1)
+            self.truth[given.tag] = len(self.versions)
         if outcome == "answered":
             marks = [mark for mark in marks_in(self.labels) if mark.tag != given.tag]
             place = max((mark.place for mark in marks), default=0) + 1
-            marks.append(Mark(given.tag, given.version, place, number=self.numbers[-1]))
+            marks.append(Mark(given.tag, given.version, place, number=len(self.versions)))
             self.labels = labels_with(self.labels, marks)
 
     @invariant()
     def marks_tell_the_truth(self) -> None:
         check_labels(self.labels)
-        told = {mark.tag: mark.number for mark in settle(marks_in(self.labels), self.numbers)}
+        told = {mark.tag: mark.number for mark in settle(marks_in(self.labels), self.versions, SECONDS)}
         assert told.items() <= self.truth.items()
         newest = f"t{len(self.truth)}"
         assert told[newest] == self.truth[newest]
