@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from signerd import __version__
 from signerd.errors import Reason, SignerdError
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_kms.client import KMSClient
 
+
+class S3(Protocol):
+    """What is used of boto3's client of S3."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        """An object; its `Body` is a stream."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object:  # noqa: N803
+        """Write an object."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+_Client = TypeVar("_Client", "KMSClient", S3)
 # At debug they log request headers and the answers of STS: signatures, session tokens and secret keys.
 _TALKATIVE = ("boto3", "botocore", "s3transfer")
 _LOOK_AGAIN = 5.0  # seconds: the metadata service is asked for a second each time
@@ -59,32 +74,35 @@ class Told:
     status: int = 0
 
 
-class KmsConnection:
-    """A client of AWS KMS, made when it is first needed; any thread may ask.
+class _Connection(Generic[_Client]):
+    """A client of one AWS service, made when it is first needed; any thread may ask.
 
     Making it reads files and may ask the metadata service for credentials: keep it off the event loop.
     """
+
+    service: ClassVar[str]
 
     def __init__(self, access: Access, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._access = access
         self._limits = limits
         self._clock = clock
-        self._client: KMSClient | None = None
+        self._client: _Client | None = None
         self._made_at = 0.0
         self._lock = Lock()
 
-    def client(self) -> KMSClient:
+    def client(self) -> _Client:
         """The client, the same for all threads."""
         return self._client or self._made()
 
-    def _made(self) -> KMSClient:
+    def _made(self) -> _Client:
         with self._lock:
             if self._client is None:
                 config = _config(self._limits)
                 session = _session(self._access, config)
-                self._client = session.client("kms", endpoint_url=self._access.endpoint, config=config)
+                make = cast("Any", session).client
+                self._client = make(self.service, endpoint_url=self._access.endpoint, config=config)
                 self._made_at = self._clock()
-            return self._client
+            return cast("_Client", self._client)
 
     def look_again(self) -> None:
         """Look for credentials again, at most every few seconds: a client made without never finds any."""
@@ -96,6 +114,18 @@ class KmsConnection:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+class KmsConnection(_Connection["KMSClient"]):
+    """A client of AWS KMS."""
+
+    service = "kms"
+
+
+class S3Connection(_Connection[S3]):
+    """A client of S3."""
+
+    service = "s3"
 
 
 def check_profile(profile: str | None) -> None:
