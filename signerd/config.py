@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from signerd.config_checkpoints import MirrorSection, WitnessSection
 from signerd.config_providers import ProviderConfig
 from signerd.config_values import (
     Address,
@@ -109,11 +110,20 @@ class State(Section):
 
 
 class Audit(Section):
-    """The audit log: how long a group of records waits for more (seconds), and how large a file gets."""
+    """The audit log: how long a group of records waits for more (seconds), and how large a file gets.
+
+    `provider` keeps the key that signs checkpoints; without it the default provider does, or the first that can.
+    `heartbeat`: after so long without a record there is one all the same.
+    """
 
     directory: FilePath
     gather: Annotated[Duration, Field(le=1.0)] = 0.005
     segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 16 << 20
+    provider: Name | None = None
+    checkpoint_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 5.0
+    heartbeat: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
+    witnesses: WitnessSection | None = None
+    mirror: MirrorSection | None = None
 
 
 class Limits(Section):
@@ -164,6 +174,8 @@ class Config(Section):
     def _check(self) -> Self:
         if self.default_provider not in self.providers:
             raise problem("default_provider", "is not one of providers")
+        if self.audit.provider is not None and self.audit.provider not in self.providers:
+            raise problem("audit", f"has a provider {self.audit.provider!r}, which is not one of providers")
         doubled = [
             n for n, count in Counter(listener.name for listener in self.listeners).items() if count > 1
         ]
