@@ -116,7 +116,7 @@ class AwsKmsProvider(ProviderSection):
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     endpoint: Url | None = None
     profile: str | None = None
-    alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_-]{1,64}$")] = "signerd/"
+    alias_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9/_-]{0,64}$")] = "signerd/"
     signatures_per_second: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
     @model_validator(mode="after")

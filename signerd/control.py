@@ -1,4 +1,4 @@
-"""The channel between the parent process and a worker: the parent asks for readiness and metrics.
+"""The channel between the parent process and a worker: readiness and metrics are asked for, the number of workers told.
 
 A question is a line `NUMBER WHAT`, an answer a line `NUMBER LENGTH` and so many bytes.
 """
@@ -9,9 +9,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 
 METRICS = b"metrics"
 READY = b"ready"
+WORKERS = b"workers "
+"""With a number: so many workers live."""
 _MAX_ANSWER = 16 << 20
 _MAX_LINE = 64
 
@@ -20,16 +23,29 @@ class ChannelBroken(Exception):
     """The other side is gone or did not answer in time."""
 
 
-async def serve_control(fd: int, exposition: Callable[[], bytes], readiness: Callable[[], str]) -> None:
-    """Answer the parent until it is gone; a worker must stop then. `readiness` gives why not, or nothing.
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What answers the parent. `readiness` gives why not, or nothing; `share` is told how many workers live."""
 
-    Takes the descriptor over.
-    """
+    exposition: Callable[[], bytes]
+    readiness: Callable[[], str]
+    share: Callable[[int], None]
+
+    def to(self, question: bytes) -> bytes:
+        """The answer; raises ValueError for a number that is none."""
+        if question.startswith(WORKERS):
+            self.share(int(question.removeprefix(WORKERS)))
+            return b""
+        return self.exposition() if question == METRICS else self.readiness().encode()
+
+
+async def serve_control(fd: int, answers: Answers) -> None:
+    """Answer the parent until it is gone; a worker must stop then. Takes the descriptor over."""
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=fd), limit=_MAX_LINE)
     try:
         while line := await reader.readline():
             number, _, what = line.strip().partition(b" ")
-            answer = exposition() if what == METRICS else readiness().encode()
+            answer = answers.to(what)
             writer.write(b"%b %d\n%b" % (number, len(answer), answer))
             await writer.drain()
     except (OSError, ValueError):

@@ -13,9 +13,10 @@ import structlog
 from signerd import exits
 from signerd.audit.log import Log
 from signerd.config import Config, Listener
-from signerd.control import serve_control
+from signerd.control import Answers, serve_control
 from signerd.engine.checking import Checker
 from signerd.engine.keyring import Keyring
+from signerd.engine.promotion import Promoter
 from signerd.engine.recorder import Recorder
 from signerd.engine.recovery import Recovery
 from signerd.engine.status import StatusReader
@@ -83,15 +84,19 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     recorder = Recorder(log, lambda: keyring.revision)
     watcher = Watcher(opened.database, keyring.reload)
     journal = Journal(opened.database, wiring.state_key, owner(wiring, log.shard))
-    recovery = Recovery(keyring, recorder, opened.store, journal, providers, ANSWERS, utc_now)
-    checker = Checker(keyring, recorder)
+    promoter = Promoter(keyring, recorder, providers)
+    recovery = Recovery(keyring, recorder, opened.store, journal, providers, ANSWERS, utc_now, promoter)
+    checker = Checker(keyring, recorder, promoter)
     found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
     status = StatusReader(
         keyring=keyring,
         recorder=recorder,
         log=log,
         providers=providers,
-        warnings=lambda: (*found, *watcher_warnings(watcher), *recovery.warnings(), *checker.warnings()),
+        warnings=lambda: (
+            *(*found, *watcher_warnings(watcher), *recovery.warnings()),
+            *(*promoter.warnings(), *checker.warnings()),
+        ),
         started=utc_now(),
         worker=wiring.worker,
         workers=wiring.workers,
@@ -224,7 +229,8 @@ async def ended(stopping: asyncio.Event, control_fd: int | None, worker: Worker)
     """Wait for SIGTERM or SIGINT, or the end of the parent."""
     waiting: set[asyncio.Task[object]] = {asyncio.create_task(stopping.wait())}
     if control_fd is not None:
-        waiting.add(asyncio.create_task(serve_control(control_fd, worker.exposition, worker.unready)))
+        answers = Answers(worker.exposition, worker.unready, worker.share)
+        waiting.add(asyncio.create_task(serve_control(control_fd, answers)))
     _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()

@@ -88,10 +88,11 @@ class Worker:
 
     def jobs(self) -> list[Coroutine[None, None, None]]:
         """What goes on in the background."""
-        found = [self.tick(), self.watcher.run(), self.parts.recovery.run()]
+        recovery, first = self.parts.recovery, self.wiring.worker == 0
+        found = [self.tick(), self.watcher.run(), recovery.run(), recovery.promoter.run(everything=first)]
         interval = self.config.checks.interval
         # One worker checks for all.
-        if interval and self.wiring.worker == 0:
+        if interval and first:
             found.append(CheckSchedule(self.parts.checker, interval).run())
         return found
 
@@ -112,6 +113,11 @@ class Worker:
         if self.status.draining:
             return "stopping"
         return "" if self.log.healthy else self.log.detail
+
+    def share(self, workers: int) -> None:
+        """So many workers live: what providers allow the daemon is divided by that."""
+        for provider in self.providers.values():
+            provider.share(workers)
 
     async def show_health(self) -> None:
         """Bring the health service up to date."""

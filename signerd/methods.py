@@ -48,7 +48,8 @@ def build_methods(config: Config, parts: Parts) -> Methods:
     keyring, recorder, store = recovery.keyring, recovery.recorder, recovery.store
     providers, shard = recovery.providers, recorder.log.shard
     directory = Directory(keyring, recorder)
-    creator = Creator(keyring, recorder, store, recovery.journal, providers, default, utc_now, recovery.wake)
+    promoter, wake = recovery.promoter, recovery.wake
+    creator = Creator(keyring, recorder, store, recovery.journal, providers, default, utc_now, promoter, wake)
     adopter = Adopter(keyring, recorder, store, providers, utc_now)
     settings = {name: shown_settings(section) for name, section in config.providers.items()}
     return Methods(

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from signerd.config import Config
-from signerd.control import METRICS, READY, Channel, ChannelBroken
+from signerd.control import METRICS, READY, WORKERS, Channel, ChannelBroken
 from signerd.exits import NOT_STARTED, OK
 from signerd.exposition import join
 from signerd.handover import Handover
@@ -55,6 +55,11 @@ class Worker:
         except ChannelBroken as error:
             return str(error)
 
+    async def share(self, workers: int) -> None:
+        """Tell how many workers live; one that does not answer is left to those who watch it."""
+        with contextlib.suppress(ChannelBroken):
+            await self.channel.ask(b"%b%d" % (WORKERS, workers))
+
     def tell(self, number: signal.Signals) -> None:
         """Send a signal, unless the process is gone."""
         with contextlib.suppress(ProcessLookupError):
@@ -81,6 +86,7 @@ class Supervisor:
         self._workers: dict[int, Worker] = {}
         self._stop = asyncio.Event()
         self._none_left = asyncio.Event()
+        self._changed = asyncio.Event()
         self._exit = OK
         self._log = structlog.get_logger()
 
@@ -92,7 +98,9 @@ class Supervisor:
         async with _http(self._config, self.ready, self.metrics), asyncio.TaskGroup() as group:
             for number in range(self._config.workers):
                 group.create_task(self._keep(number), name=f"worker-{number}")
+            sharing = group.create_task(self._share(), name="sharing")
             await self._stop.wait()
+            sharing.cancel()
             notify("STOPPING=1")
             await self._drain()
         return self._exit
@@ -132,11 +140,20 @@ class Supervisor:
         while await worker.why_not_ready():  # noqa: ASYNC110  (another process has no event for us)
             await asyncio.sleep(_POLL)
         worker.serving = True
+        self._changed.set()
         if worker.config is not self._config:
             worker.tell(signal.SIGHUP)
         if sum(each.serving for each in self._workers.values()) == self._config.workers:
             notify(f"READY=1\nSTATUS=serving with {self._config.workers} workers")
             self._log.info("serving", workers=self._config.workers)
+
+    async def _share(self) -> None:
+        """Tell those that serve how many live, for ever: one that starts has the smallest share until it hears more."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            living = list(self._workers.values())
+            await asyncio.gather(*(worker.share(len(living)) for worker in living if worker.serving))
 
     async def _keep(self, number: int) -> None:
         """Run one worker, and again when it crashes; one that has never served ends everything."""
@@ -165,6 +182,7 @@ class Supervisor:
         """One life of a worker: exit code, and whether it ever served."""
         worker = await self._spawn(number)
         self._workers[number] = worker
+        self._changed.set()
         self._none_left.clear()
         if self._stop.is_set():
             worker.tell(signal.SIGTERM)
@@ -174,6 +192,7 @@ class Supervisor:
         finally:
             watch.cancel()
             del self._workers[number]
+            self._changed.set()
             if not self._workers:
                 self._none_left.set()
             await worker.channel.close()

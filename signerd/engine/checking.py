@@ -13,6 +13,7 @@ from signerd.core.names import check_key_name
 from signerd.engine.canaries import prove
 from signerd.engine.directory import check_call
 from signerd.engine.keyring import Keyring
+from signerd.engine.promotion import Promoter
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.errors import Reason, SignerdError
@@ -45,6 +46,7 @@ class Checker:
 
     keyring: Keyring
     recorder: Recorder
+    promoter: Promoter
     failing: dict[tuple[str, int], Finding] = field(default_factory=dict)
 
     async def check(
@@ -111,6 +113,8 @@ class Checker:
                 Reason.KEY_MATERIAL_DISABLED, f"{version.uri} is disabled, or waits there to be destroyed"
             )
         facts.signed, facts.signature = await prove(found.provider, found.pinned)
+        if version.number == key.primary:
+            await self.promoter.restore(key.name)
 
     def _noted(self, key: Key, version: KeyVersion, error: SignerdError | None, started: int) -> Finding:
         finding = Finding(

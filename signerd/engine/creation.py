@@ -23,6 +23,7 @@ from signerd.core.keys import CALLABLE, Key, Purpose
 from signerd.core.names import check_ids, check_key_name
 from signerd.engine.discovery import managed_uris
 from signerd.engine.keyring import Keyring
+from signerd.engine.promotion import Promoter
 from signerd.engine.providers import provider_named
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import CreateCall
@@ -64,6 +65,7 @@ class Creator:
     providers: Mapping[str, Guarded]
     default_provider: str
     now: Callable[[], datetime]
+    promoter: Promoter
     given_up: Callable[[], None] = lambda: None
     tasks: Tasks[Created] = field(default_factory=Tasks)
 
@@ -94,6 +96,7 @@ class Creator:
             return first.response
         answer = await self._made(caller, call, change, encode)
         await self.keyring.reload()
+        await self.promoter.follow(call.name)
         return answer
 
     async def _made(self, caller: Caller, call: CreateCall, change: ChangeRequest, encode: Encode) -> bytes:

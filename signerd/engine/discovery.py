@@ -63,7 +63,7 @@ class Discoverer:
 def unmanaged(held: Sequence[Material], keys: Mapping[str, Key], instance: str) -> list[Unmanaged]:
     """The material that no version of the keys names, by URI."""
     managed = managed_uris(keys)
-    rest = (material for material in held if material.uri not in managed)
+    rest = (one for one in held if one.uri not in managed and (one.public_key or not one.unsure))
     return [
         Unmanaged(material, _algorithm(material), material.tags.get("instance") == instance)
         for material in sorted(rest, key=lambda material: material.uri)

@@ -19,6 +19,7 @@ from signerd.engine.canaries import prove_material
 from signerd.engine.creation import Encode
 from signerd.engine.discovery import managed_uris
 from signerd.engine.keyring import Keyring
+from signerd.engine.promotion import Promoter
 from signerd.engine.providers import provider_named
 from signerd.engine.recorder import Facts, Recorder
 from signerd.errors import Reason, SignerdError
@@ -50,6 +51,7 @@ class Recovery:
     providers: Mapping[str, Guarded]
     answers: Mapping[str, Encode]
     now: Callable[[], datetime]
+    promoter: Promoter
     waiting: set[str] = field(default_factory=set)
     problems: dict[str, str] = field(default_factory=dict)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,9 +111,12 @@ class Recovery:
         asked, _ = shelf[provider.name]
         if not found and asked < order.created + timedelta(seconds=provider.create_seconds) + LATE:
             return False  # the provider may have made it since
+        if not found:
+            self._check_sure(order, shelf[provider.name][1])
         outcome = await self._outcome(provider, order, found)
         await self.journal.end(tag)
         await self._record(order, outcome)
+        await self.promoter.follow(order.key)
         return True
 
     def _provider(self, order: PendingOrder) -> Guarded:
@@ -130,6 +135,17 @@ class Recovery:
         managed = managed_uris(snapshot.keys)
         made = [one for one in shelf[provider.name][1] if made_for(one, order, snapshot.instance)]
         return sorted((one for one in made if one.uri not in managed), key=lambda one: one.uri)
+
+    def _check_sure(self, order: PendingOrder, held: Sequence[Material]) -> None:
+        """Raise PROVIDER_DENIED where material may be the order's: that nothing was made can't be told then."""
+        managed = managed_uris(self.keyring.view.snapshot.keys)
+        unsure = [one.uri for one in held if one.unsure and one.uri not in managed]
+        if unsure:
+            raise SignerdError(
+                Reason.PROVIDER_DENIED,
+                f"key {order.key!r} may have been made: provider {order.provider!r} does not let us read the tags of "
+                f"{len(unsure)} keys, such as {unsure[0]}; allow that, and it is settled",
+            )
 
     async def _outcome(
         self, provider: Guarded, order: PendingOrder, found: Sequence[Material]

@@ -83,6 +83,7 @@ class Material:
 
     `tags` are those of the order it was made for, empty where signerd did not make it. `number` is the technology's own
     number of the version, 0 without. `algorithm` is None where the technology does not tie the material to one.
+    `unsure` says that the tags may not be read: whose it is can't be told.
     """
 
     uri: str
@@ -91,6 +92,7 @@ class Material:
     algorithm: Algorithm | None = None
     number: int = 0
     enabled: bool = True
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,26 @@ class Closes(Protocol):
 
     async def close(self) -> None:
         """Give everything back; no call comes after it."""
+
+
+@runtime_checkable
+class FollowsPrimary(Protocol):
+    """What a provider offers besides where a name at the technology itself leads to the primary of a key."""
+
+    async def promote(self, uri: str, key: str, instance: str) -> bool:
+        """Let the name of a key lead to this version, its primary; whether it led elsewhere or nowhere.
+
+        Repeating it is no error. Nothing happens for material that this instance did not make. Raises PROVIDER_REFUSED
+        where the name is somebody else's.
+        """
+
+
+@runtime_checkable
+class SharesQuota(Protocol):
+    """What a provider offers besides where the workers of a daemon use up one quota."""
+
+    def share(self, workers: int) -> None:
+        """So many workers live: from now on each has that part of the quota."""
 
 
 class Provider(Protocol):

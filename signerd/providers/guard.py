@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 from signerd.core.algorithms import Algorithm
@@ -20,10 +21,12 @@ from signerd.providers.base import (
     Capabilities,
     Change,
     Closes,
+    FollowsPrimary,
     Health,
     Material,
     Order,
     Provider,
+    SharesQuota,
     SignsInline,
 )
 from signerd.providers.breaker import Breaker
@@ -33,6 +36,7 @@ SAMPLE_MASK = 255
 """Sampled verification checks the first signature of a version and then every 256th."""
 
 _T = TypeVar("_T")
+_PAUSE = 1.0  # seconds before a throttled first signature is asked for again, where the provider says nothing
 _CANARY = Message(b"signerd: first signature of a new key version")
 _log = logging.getLogger(__name__)
 
@@ -78,6 +82,7 @@ class Guarded:
         self._provider = provider
         # Asked once: an isinstance with a protocol takes as long as a tenth of a signature.
         self._inline = provider if isinstance(provider, SignsInline) else None
+        self.follows = isinstance(provider, FollowsPrimary)
         self._meter = meter or NoMeter()
         self._calls: Calls | None = None
         if limits or not self.in_process:
@@ -130,12 +135,16 @@ class Guarded:
         return signature
 
     async def create(self, order: Order) -> Material:
-        """Make or take in key material; it fits the order and has made a signature that verifies, or is destroyed."""
+        """Make or take in key material; it fits the order and has made a signature that verifies, or is destroyed.
+
+        PROVIDER_THROTTLED says nothing against it: it is left to whoever settles orders that were not finished.
+        """
         material = await self._call("create", partial(self._provider.create, order))
         try:
             await self._prove(material, order)
-        except BaseException:
-            await self._discard(material.uri)
+        except BaseException as error:
+            if self._calls is None or not _throttled(error):
+                await self._discard(material.uri)
             raise
         return material
 
@@ -148,7 +157,19 @@ class Guarded:
         if imported is not None and material.public_key != await asyncio.to_thread(_public_of, imported):
             raise self._violated(f"the key at {material.uri} is not the one that was imported")
         given = prepare(order.algorithm, _CANARY)
-        self._check(version, given, await self.sign(version, given))
+        self._check(version, given, await self._first_signature(version, given))
+
+    async def _first_signature(self, version: PinnedVersion, given: SigningInput) -> bytes:
+        """Other keys may use up a quota: a throttled signature is waited for, as long as making keys may take."""
+        last = monotonic() + self.create_seconds
+        while True:
+            try:
+                return await self.sign(version, given)
+            except SignerdError as error:
+                pause = error.retry_after or _PAUSE
+                if not _throttled(error) or monotonic() + pause > last:
+                    raise
+            await asyncio.sleep(pause)
 
     async def _discard(self, uri: str) -> None:
         """Destroy what was refused. The caller learns why it was refused, whatever becomes of this."""
@@ -174,6 +195,17 @@ class Guarded:
     async def held(self) -> list[Material]:
         """All signing keys at this provider, whoever made them."""
         return await self._call("held", self._provider.held)
+
+    async def promote(self, uri: str, key: str, instance: str) -> bool:
+        """Let the technology's own name of a key lead to its primary, if it has such names; whether it did not."""
+        if not isinstance(self._provider, FollowsPrimary):
+            return False
+        return await self._call("promote", partial(self._provider.promote, uri, key, instance))
+
+    def share(self, workers: int) -> None:
+        """So many workers live, and use up the provider's quota together."""
+        if isinstance(self._provider, SharesQuota):
+            self._provider.share(workers)
 
     async def close(self) -> None:
         """Give back what the provider holds open."""
@@ -220,6 +252,10 @@ class Guarded:
         return SignerdError(
             Reason.PROVIDER_INTEGRITY, f"provider {self.name!r}: {message}; nothing was released"
         )
+
+
+def _throttled(error: BaseException) -> bool:
+    return isinstance(error, SignerdError) and error.reason is Reason.PROVIDER_THROTTLED
 
 
 def _public_of(private_key: bytes) -> bytes:

@@ -22,6 +22,8 @@ class MemoryProvider:
     def __init__(self) -> None:
         self._keys: dict[str, tuple[PrivateKey, Material]] = {}
         self._disabled: set[str] = set()
+        self.primaries: dict[tuple[str, str], str] = {}
+        """URI of the primary by instance and key."""
 
     def health(self) -> Health:
         """Count the keys."""
@@ -66,6 +68,14 @@ class MemoryProvider:
         self._disabled.discard(uri)
         if change is Change.DESTROY:
             self._keys.pop(uri, None)
+
+    async def promote(self, uri: str, key: str, instance: str) -> bool:
+        """Note the primary of a key."""
+        made = self._held(uri)[1].tags.items() >= {"instance": instance, "key": key}.items()
+        if not made or self.primaries.get((instance, key)) == uri:
+            return False
+        self.primaries[instance, key] = uri
+        return True
 
     def _held(self, uri: str) -> tuple[PrivateKey, Material]:
         try:

@@ -88,6 +88,21 @@ class VersionCases:
         await trial.delete_outside(made.uri)
         assert await becomes(lambda: _gone(trial, made))
 
+    async def test_the_name_of_a_key_follows_its_primary(self, trial: Trial) -> None:
+        first, second = await _two_versions(trial)
+        follows = trial.guarded.follows
+        for made in (first, second, first):
+            assert await _promote(trial, made) == follows, "the name did not lead there"
+            assert not await _promote(trial, made), "the name led there already"
+        other = await trial.guarded.promote(first.uri, first.order.key, "another")
+        assert not other, "only the instance that made a key names it"
+        for made in (first, second):
+            await trial.sign(made)
+
+
+async def _promote(trial: Trial, made: Made) -> bool:
+    return await trial.guarded.promote(made.uri, made.order.key, made.order.instance)
+
 
 async def _two_versions(trial: Trial) -> tuple[Made, Made]:
     first = await trial.fresh()

@@ -23,6 +23,7 @@ from signerd.core.inputs import Message, prepare
 from signerd.core.keys import Key
 from signerd.engine.creation import Creator
 from signerd.engine.keyring import Keyring
+from signerd.engine.promotion import Promoter
 from signerd.engine.recorder import Recorder
 from signerd.engine.recovery import Recovery
 from signerd.engine.requests import CreateCall
@@ -138,9 +139,10 @@ async def living(
     keyring = Keyring(store, providers, snapshot)
     recorder = Recorder(log, lambda: keyring.revision)
     journal = Journal(database, STATE_KEY, Owner(worker, life), clock=now)
-    recovery = Recovery(keyring, recorder, store, journal, providers, ANSWERS, now)
+    promoter = Promoter(keyring, recorder, providers)
+    recovery = Recovery(keyring, recorder, store, journal, providers, ANSWERS, now, promoter)
     default = next(iter(providers))
-    creator = Creator(keyring, recorder, store, journal, providers, default, now, recovery.wake)
+    creator = Creator(keyring, recorder, store, journal, providers, default, now, promoter, recovery.wake)
     here = Life(creator, recovery, audit)
     try:
         yield here

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signerd.config_file import embedded
-from signerd.control import METRICS, READY, Channel, ChannelBroken, serve_control
+from signerd.control import METRICS, READY, WORKERS, Answers, Channel, ChannelBroken, serve_control
 from signerd.errors import Reason, SignerdError
 from signerd.exits import code_of, explain, guarded
 from signerd.handover import Handover, decode
@@ -21,10 +21,12 @@ from signerd.supervisor import pause
 
 @asynccontextmanager
 async def connected(
-    metrics: bytes = b"m 1\n", ready: str = ""
+    metrics: bytes = b"m 1\n", ready: str = "", share: Callable[[int], None] = lambda workers: None
 ) -> AsyncIterator[tuple[Channel, asyncio.Task[None]]]:
     ours, theirs = socket.socketpair()
-    serving = asyncio.create_task(serve_control(theirs.detach(), lambda: metrics, lambda: ready))
+    serving = asyncio.create_task(
+        serve_control(theirs.detach(), Answers(lambda: metrics, lambda: ready, share))
+    )
     channel = Channel(ours)
     yield channel, serving
     await channel.close()
@@ -36,6 +38,15 @@ async def test_a_worker_answers(metrics: bytes) -> None:
     async with connected(metrics, "audit: no disk\nat all") as (channel, _):
         assert await channel.ask(METRICS) == metrics
         assert await channel.ask(READY) == b"audit: no disk\nat all"
+
+
+async def test_a_worker_learns_how_many_live() -> None:
+    told: list[int] = []
+    async with connected(share=told.append) as (channel, _):
+        assert await channel.ask(WORKERS + b"3") == b""
+        assert await channel.ask(WORKERS + b"12") == b""
+        assert await channel.ask(METRICS) == b"m 1\n"
+    assert told == [3, 12]
 
 
 async def test_questions_at_the_same_time_get_their_own_answers() -> None:
@@ -82,7 +93,9 @@ async def test_a_late_answer_is_never_taken_for_the_next_one() -> None:
         with pytest.raises(ChannelBroken, match="in time"):
             await channel.ask(METRICS, 0.02)
     # The worker starts to answer only now, the three that were given up first.
-    serving = asyncio.create_task(serve_control(theirs.detach(), lambda: b"late", lambda: "now"))
+    serving = asyncio.create_task(
+        serve_control(theirs.detach(), Answers(lambda: b"late", lambda: "now", print))
+    )
     assert await channel.ask(READY, 10) == b"now"
     await channel.close()
     await serving

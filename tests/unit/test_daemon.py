@@ -94,8 +94,8 @@ async def test_the_first_worker_checks_keys(home: Path, interval: str, number: i
         names = [repr(job).split()[2] for job in jobs]
         for job in jobs:
             job.close()
-    assert names[:3] == ["Worker.tick", "Watcher.run", "Recovery.run"]
-    assert names[3:] == ["CheckSchedule.run"] * checks
+    assert names[:4] == ["Worker.tick", "Watcher.run", "Recovery.run", "Promoter.run"]
+    assert names[4:] == ["CheckSchedule.run"] * checks
 
 
 def test_orders_belong_to_a_worker_and_its_life(home: Path) -> None:

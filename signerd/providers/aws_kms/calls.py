@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from signerd.connections.aws import KmsConnection, told
 from signerd.errors import Reason, SignerdError
-from signerd.providers.aws_kms.failures import expected, failure, reason_of
+from signerd.providers.aws_kms.failures import expected, failure, is_trouble, reason_of
 from signerd.providers.aws_kms.table import Row
 from signerd.providers.base import Change
 
@@ -33,12 +33,16 @@ _NOTHING_NEW = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What AWS tells of a key: ARN, KeySpec, KeyState, and whether it is the customer's and for signatures."""
+    """What AWS tells of a key: ARN, KeySpec, KeyState, and whether it is the customer's and for signatures.
+
+    `text` is its description, `""` for none.
+    """
 
     arn: str
     spec: str
     state: str
     signs: bool
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class KmsCalls:
     """The calls; all raise SignerdError only.
 
     `repeated` tries again when an answer is lost, `once` does not: it makes keys. With `quiet`, what may well be so (a
-    key that is not there, disabled or not ours to see) is not logged.
+    key that is not there, disabled or not ours to see) is not logged. `trouble` is what went wrong with the latest call
+    if that would befall all others too.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class KmsCalls:
         self._repeated = repeated
         self._once = once
         self._secrets = secrets
+        self.trouble = ""
 
     def sign(
         self, key_id: str, message: bytes, message_type: MessageTypeType, row: Row, *, quiet: bool = False
@@ -73,6 +79,7 @@ class KmsCalls:
             answer = self._repeated.client().sign(
                 KeyId=key_id, Message=message, MessageType=message_type, SigningAlgorithm=row.signing
             )
+            self.trouble = ""
             return answer["Signature"]
         except Exception as error:  # noqa: BLE001 - an SDK's exception may be anything
             raise self._failed(error, "Sign", quiet=quiet) from None
@@ -159,6 +166,7 @@ class KmsCalls:
     def _telling(self, operation: str, *, quiet: bool = False) -> Iterator[None]:
         try:
             yield
+            self.trouble = ""
         except Exception as error:  # noqa: BLE001 - an SDK's exception may be anything
             raise self._failed(error, operation, quiet=quiet) from None
 
@@ -168,8 +176,11 @@ class KmsCalls:
             self._repeated.look_again()
             self._once.look_again()
         if quiet and reason_of(failed_with) in _NOTHING_NEW:
-            return expected(failed_with, self._provider, operation)
-        return failure(failed_with, self._provider, operation, self._secrets)
+            made = expected(failed_with, self._provider, operation)
+        else:
+            made = failure(failed_with, self._provider, operation, self._secrets)
+        self.trouble = made.message if is_trouble(failed_with) else ""
+        return made
 
 
 def _described(metadata: KeyMetadataTypeDef) -> Described:
@@ -178,4 +189,5 @@ def _described(metadata: KeyMetadataTypeDef) -> Described:
         metadata.get("KeySpec", ""),
         metadata.get("KeyState", ""),
         metadata.get("KeyUsage") == "SIGN_VERIFY" and metadata.get("KeyManager") == "CUSTOMER",
+        metadata.get("Description", ""),
     )

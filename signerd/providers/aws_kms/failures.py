@@ -67,6 +67,9 @@ _BY_REASON = {
         "ValidationException",
     ),
 }
+_OWN = frozenset({"AccessDenied", "AccessDeniedException"})
+"""Denied is the call or the key that it was about: other keys may well be signed with."""
+_TROUBLE = frozenset({Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT, Reason.PROVIDER_DENIED})
 _REASONS = {code: reason for reason, codes in _BY_REASON.items() for code in codes}
 _LATER = frozenset({Reason.PROVIDER_THROTTLED, Reason.PROVIDER_UNAVAILABLE})
 _REFUSED, _DENIED, _TOO_MANY, _SERVER_FAULT = 400, 403, 429, 500
@@ -89,6 +92,11 @@ def reason_of(failure: Told) -> Reason:
     if _REFUSED <= failure.status < _SERVER_FAULT:
         return Reason.PROVIDER_REFUSED
     return Reason.PROVIDER_UNAVAILABLE
+
+
+def is_trouble(failure: Told) -> bool:
+    """Whether it would befall all calls: AWS does not answer, or refuses the credentials."""
+    return failure.code not in _OWN and reason_of(failure) in _TROUBLE
 
 
 def failure(failed_with: Told, provider: str, operation: str, secrets: tuple[str, ...]) -> SignerdError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from signerd.core.external_mu import external_mu
 from signerd.core.inputs import Message, SigningInput
@@ -30,7 +30,10 @@ _GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 _TRIES = 20
 _PAUSE = 0.25  # seconds: a new key is known everywhere after a few (AWS KMS eventual consistency)
 _UNUSABLE = frozenset({Reason.KEY_MATERIAL_DISABLED, Reason.KEY_MATERIAL_UNREADABLE})
-_log = logging.getLogger(__name__)
+_WAITED_FOR = _UNUSABLE | {Reason.PROVIDER_THROTTLED}
+_BUSY = frozenset({Reason.PROVIDER_THROTTLED, Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT})
+"""These say nothing against a new key: it is left to whoever settles orders that were not finished."""
+_DESCRIPTION = "signerd: "
 
 
 class KmsKeys:
@@ -85,9 +88,10 @@ class KmsKeys:
         return material
 
     def seen(self, arn: str) -> Material | None:
-        """A key for the list; None for what is no signing key, waits for its deletion, or is not ours to see.
+        """A key for the list; None for what is no signing key, waits for its deletion, or is gone.
 
-        The public key is empty where KMS does not tell it: of disabled keys, and of those not imported yet.
+        The public key is empty where KMS does not tell it: of disabled keys, those not imported yet, and those that are
+        not ours to see, of which nobody knows whose they are.
         """
         try:
             described = self._calls.describe(arn, quiet=True)
@@ -95,19 +99,27 @@ class KmsKeys:
                 return None
             return self._shown(described)
         except SignerdError as error:
-            if error.reason in (Reason.KEY_MATERIAL_UNREADABLE, Reason.PROVIDER_DENIED):
+            if error.reason is Reason.KEY_MATERIAL_UNREADABLE:
                 return None
+            if error.reason is Reason.PROVIDER_DENIED:
+                return Material(key_uri(self._region, arn), b"", enabled=False, unsure=True)
             raise
 
     def _shown(self, described: Described) -> Material:
         usable = described.state in _USABLE
-        return Material(
+        shown = Material(
             key_uri(self._region, described.arn),
             self._told_public_key(described.arn, usable=usable),
-            self.tags(described.arn),
-            tied_algorithm(described.spec),
+            algorithm=tied_algorithm(described.spec),
             enabled=usable,
         )
+        try:
+            return replace(shown, tags=order_tags(self._calls.tags(described.arn, quiet=True)))
+        except SignerdError as error:
+            if error.reason is not Reason.PROVIDER_DENIED:
+                raise
+            # What signerd makes is described as such in the call that makes it.
+            return replace(shown, unsure=described.text.startswith(_DESCRIPTION))
 
     def _told_public_key(self, arn: str, *, usable: bool) -> bytes:
         """What KMS tells now, for keys in use; else what is remembered."""
@@ -122,7 +134,7 @@ class KmsKeys:
         return told
 
     def tags(self, arn: str) -> dict[str, str]:
-        """Tags of the order that a key was made for; none where we may not look."""
+        """Tags of the order that a key was made for; none where we may not look: a new order's are nobody's yet."""
         try:
             return order_tags(self._calls.tags(arn, quiet=True))
         except SignerdError as error:
@@ -135,25 +147,24 @@ class KmsKeys:
         return self._calls.key_arns()
 
     def make(self, order: Order, row: Row) -> Material:
-        """Make a key or take one in; the first version of a key gets the alias."""
+        """Make a key or take one in; one without a public key is destroyed, unless AWS is only busy."""
         described = self._created(order, row)
         try:
             if order.private_key is not None:
                 self._take_in(described.arn, order.private_key)
             public_key = self._settled(lambda: self._calls.public_key(described.arn, quiet=True))
-        except SignerdError:
-            with suppress(SignerdError):
-                self._calls.change(described.arn, Change.DESTROY)
+        except SignerdError as error:
+            if order.private_key is not None or error.reason not in _BUSY:
+                with suppress(SignerdError):
+                    self._calls.change(described.arn, Change.DESTROY)
             raise
         self._public_keys[described.arn] = public_key
         self._unproven.add(described.arn)
-        if order.version == 1:
-            self._point(described.arn, order)
         uri = key_uri(self._region, described.arn)
         return Material(uri, public_key, order.tags, tied_algorithm(row.spec))
 
     def _created(self, order: Order, row: Row) -> Described:
-        description = f"signerd: {order.key} version {order.version}"
+        description = f"{_DESCRIPTION}{order.key} version {order.version}"
         external = order.private_key is not None
         try:
             return self._calls.create(row, tags_of(order), description, external=external)
@@ -168,26 +179,19 @@ class KmsKeys:
         self._calls.import_material(arn, parameters.token, wrap(private_key, parameters.wrapping_key))
 
     def _settled(self, call: Callable[[], bytes]) -> bytes:
-        """What a new key answers once AWS knows it."""
+        """What a new key answers once AWS knows it, and is not too busy."""
         for _ in range(_TRIES):
             try:
                 return call()
             except SignerdError as error:
-                if error.reason not in _UNUSABLE:
+                if error.reason not in _WAITED_FOR:
                     raise
             self._pause(_PAUSE)
         return call()
 
-    def _point(self, arn: str, order: Order) -> None:
-        """The key is made whatever becomes of its alias."""
-        try:
-            self.point_alias(arn, order.key, order.instance)
-        except SignerdError as error:
-            _log.warning("%s is made and has no alias: %s", arn, error.message)
-
-    def point_alias(self, key_id: str, key: str, instance: str) -> None:
-        """Let the alias of a key point to a version."""
-        self._aliases.point(key_id, key, instance)
+    def point_alias(self, key_id: str, key: str, instance: str) -> bool:
+        """Let the alias of a key point to a version; whether it did not."""
+        return self._aliases.point(key_id, key, instance)
 
     def change(self, key_id: str, change: Change) -> None:
         """Disable, enable or schedule the deletion of a key; what is so already stays so."""

@@ -31,7 +31,6 @@ _LOOKED_AT_ONCE = 16
 """Keys looked at at the same time when all are listed: signatures go first."""
 _ATTEMPTS = 2
 _KEY_ID, _SECRET, _TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
-_TROUBLE = frozenset({Reason.PROVIDER_UNAVAILABLE, Reason.PROVIDER_TIMEOUT, Reason.PROVIDER_DENIED})
 
 _A = TypeVar("_A")
 _T = TypeVar("_T")
@@ -48,7 +47,7 @@ class AwsKmsProvider:
         calls: KmsCalls,
         region: str,
         threads: int,
-        quotas: Mapping[str, TokenBucket],
+        rate: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.capabilities = Capabilities(
@@ -57,17 +56,17 @@ class AwsKmsProvider:
         self._keys = keys
         self._calls = calls
         self._region = region
-        self._quotas = quotas
+        self._quotas = {quota: TokenBucket(rate, clock()) for quota in QUOTAS}
+        self._rate = rate
         self._clock = clock
         self._orders: dict[str, asyncio.Task[Material]] = {}
         self._left: set[str] = set()
-        self._trouble = ""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws-kms")
 
     def health(self) -> Health:
-        """Say how many keys are known, and what went wrong with the latest call."""
-        known = f"{self._region}, {len(self._keys)} keys known"
-        return Health(not self._trouble, f"{known}; {self._trouble}" if self._trouble else known)
+        """Say how many keys are known, and what went wrong with the latest call if it concerns all keys."""
+        known, trouble = f"{self._region}, {len(self._keys)} keys known", self._calls.trouble
+        return Health(not trouble, f"{known}; {trouble}" if trouble else known)
 
     async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
         """Sign; raises PROVIDER_THROTTLED at once when the quota is used up."""
@@ -80,6 +79,12 @@ class AwsKmsProvider:
                 retry_after=wait,
             )
         return await self._in_thread(partial(self._keys.sign, key_id, row, given))
+
+    def share(self, workers: int) -> None:
+        """Use that part of the account's quota from now on."""
+        now = self._clock()
+        for bucket in self._quotas.values():
+            bucket.set_rate(self._rate / workers, now)
 
     async def create(self, order: Order) -> Material:
         """Make or take in a key; raises KEY_EXISTS for a tag that a key in the account has.
@@ -145,10 +150,10 @@ class AwsKmsProvider:
             )
         await self._in_thread(partial(self._keys.change, key_id, change))
 
-    async def promote(self, uri: str, key: str, instance: str) -> None:
+    async def promote(self, uri: str, key: str, instance: str) -> bool:
         """Let the alias of a key of signerd point to this version; raises PROVIDER_REFUSED if it is another's."""
         key_id = parse_uri(uri, self._region)
-        await self._in_thread(partial(self._keys.point_alias, key_id, key, instance))
+        return await self._in_thread(partial(self._keys.point_alias, key_id, key, instance))
 
     async def close(self) -> None:
         """Let go of threads and connections; what is under way ends by its time limit."""
@@ -159,13 +164,7 @@ class AwsKmsProvider:
         return await each(lambda one: self._in_thread(partial(look, one)), arguments, _LOOKED_AT_ONCE)
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
-        try:
-            done = await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        except SignerdError as error:
-            self._trouble = error.message if error.reason in _TROUBLE else ""
-            raise
-        self._trouble = ""
-        return done
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
 
 def _importable(able: Capabilities) -> tuple[Algorithm, ...]:
@@ -201,11 +200,13 @@ def build(setup: Setup) -> AwsKmsProvider:
     once = KmsConnection(access, Limits(section.create, 1, _LOOKED_AT_ONCE))
     secrets = () if keys is None else tuple(filter(None, (keys.secret, keys.token)))
     calls = KmsCalls(setup.name, repeated, once, secrets)
-    rate = section.signatures_per_second / setup.workers
-    return AwsKmsProvider(
+    provider = AwsKmsProvider(
         KmsKeys(calls, KmsAliases(calls, section.alias_prefix), section.region),
         calls,
         section.region,
         threads,
-        {quota: TokenBucket(rate) for quota in QUOTAS},
+        section.signatures_per_second,
     )
+    # The smallest share, until the supervisor tells how many workers live.
+    provider.share(setup.workers)
+    return provider

@@ -31,6 +31,9 @@ class Calls:
         self.failures: dict[str, list[Reason]] = {}
         self.asked: list[str] = []
         self.sent: list[tuple[bytes, str]] = []
+        self.text = ""
+        self.untold: set[str] = set()
+        self.trouble = ""
 
     def _ask(self, operation: str) -> None:
         self.asked.append(operation)
@@ -41,7 +44,7 @@ class Calls:
         self._ask("describe")
         if key_id.startswith("alias/") and key_id not in self.aliases:
             raise SignerdError(Reason.KEY_MATERIAL_UNREADABLE)
-        return Described(self.aliases.get(key_id, ARN), self.spec, self.state, self.signs)
+        return Described(self.aliases.get(key_id, ARN), self.spec, self.state, self.signs, self.text)
 
     def public_key(self, key_id: str, *, quiet: bool = False) -> bytes:
         self._ask("public_key")
@@ -49,6 +52,8 @@ class Calls:
 
     def tags(self, key_id: str, *, quiet: bool = False) -> Mapping[str, str]:
         self._ask("tags")
+        if key_id in self.untold:
+            raise SignerdError(Reason.PROVIDER_DENIED, f"{key_id}: tags may not be read")
         return self.tagged.get(key_id, {})
 
     def create(self, row: Row, tags: Mapping[str, str], description: str, *, external: bool) -> Described:

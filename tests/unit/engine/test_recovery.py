@@ -19,7 +19,7 @@ from signerd.core.keys import Key
 from signerd.core.pem import write_block
 from signerd.engine import recovery
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Order
+from signerd.providers.base import Change, Material, Order
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded
 from signerd.providers.local.provider import LocalProvider
@@ -254,6 +254,69 @@ async def test_a_provider_that_is_not_configured_any_more_is_told(world: World) 
     third = await world.life("third")
     await third.recovery.settle()
     assert NAME in third.keys
+
+
+async def test_material_whose_tags_may_not_be_read_may_be_the_orders(
+    world: World, technology: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await die(await world.life("first"), STEPS[5])
+    second, real = await world.life(), technology.held
+
+    async def untold() -> list[Material]:
+        return [replace(one, tags={}, unsure=True) for one in await real()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(technology, "held", untold)
+        world.clock.ahead += timedelta(days=1)
+        await second.recovery.settle()
+        (warning,) = second.recovery.warnings()
+        assert NAME in warning
+        assert "tags of 1 keys" in warning
+        assert (world.ordered(), second.records()) == (1, [])
+    await second.recovery.settle()
+    assert (second.recovery.warnings(), NAME in second.keys) == ([], True)
+    assert await world.orphans(second) == set()
+
+
+async def test_keys_in_use_are_not_in_doubt(
+    world: World, technology: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.life("first")
+    await first.create("team-a/other", request_id="r-0")
+    await die(first, STEPS[2])
+    second, real = await world.life(), technology.held
+
+    async def untold() -> list[Material]:
+        return [replace(one, tags={}, unsure=True) for one in await real()]
+
+    monkeypatch.setattr(technology, "held", untold)
+    world.clock.ahead += timedelta(days=1)
+    await second.recovery.settle()
+    assert (second.recovery.warnings(), world.ordered()) == ([], 0)
+
+
+async def test_a_throttled_first_signature_leaves_the_key_to_the_recovery(
+    world: World, technology: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller learns that he may come back, and finds the key that was made for him."""
+    monkeypatch.setattr(world.provider, "create_seconds", 0.05)
+
+    async def throttled(*_: object) -> bytes:
+        raise SignerdError(Reason.PROVIDER_THROTTLED, "slow down", retry_after=0.02)
+
+    life = await world.life()
+    with monkeypatch.context() as patch:
+        patch.setattr(technology, "sign", throttled)
+        with pytest.raises(SignerdError) as caught:
+            await life.create(NAME)
+        assert (caught.value.reason, caught.value.retry_after) == (Reason.PROVIDER_THROTTLED, 0.02)
+        await life.recovery.settle()
+        assert (len(life.recovery.waiting), len(await world.tags())) == (1, 1)
+    await life.recovery.settle()
+    assert life.recovery.waiting == set()
+    assert await life.create(NAME)
+    assert len(await world.tags()) == 1
+    await check_signs(world.provider, life, NAME)
 
 
 async def test_permissions_that_are_lost_keep_the_material(

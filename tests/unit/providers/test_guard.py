@@ -262,6 +262,79 @@ async def test_new_material_that_does_not_sign_is_destroyed(in_process: bool) ->
     assert subject.provider.destroyed == [URI]
 
 
+def throttled(times: int, subject: Subject, retry_after: float | None = 0.001) -> None:
+    """Have the provider refuse so many signatures as too many."""
+
+    async def sign(given: SigningInput) -> bytes:
+        if subject.provider.calls <= times:
+            raise SignerdError(Reason.PROVIDER_THROTTLED, "slow down", retry_after=retry_after)
+        return signer(subject.provider.key, DEFAULT)(given)
+
+    subject.provider.signatures = sign
+
+
+async def test_a_throttled_first_signature_is_waited_for() -> None:
+    subject = Subject(in_process=False)
+    throttled(5, subject)
+    assert (await subject.guarded.create(Order("k", 1, DEFAULT, "t"))).uri == URI
+    assert subject.provider.calls == 6
+    assert subject.provider.destroyed == []
+
+
+@pytest.mark.parametrize("retry_after", [None, 60.0])
+async def test_new_material_is_kept_when_its_first_signature_stays_throttled(
+    retry_after: float | None,
+) -> None:
+    subject = Subject(in_process=False, limits=Limits(call=0.5, create=0.5))
+    throttled(1000, subject, retry_after)
+    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
+    assert error.reason is Reason.PROVIDER_THROTTLED
+    assert subject.provider.calls == 1
+    assert subject.provider.destroyed == []
+
+
+async def test_a_provider_in_this_process_leaves_nothing_that_did_not_sign() -> None:
+    subject = Subject(in_process=True)
+    throttled(1000, subject, 60.0)
+    await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
+    assert subject.provider.destroyed == [URI]
+
+
+async def test_a_provider_without_names_or_quota_is_asked_for_neither() -> None:
+    subject = Subject(in_process=False)
+    assert not subject.guarded.follows
+    assert await subject.guarded.promote(URI, "k", "i") is False
+    subject.guarded.share(3)
+
+
+class Named(FakeProvider):
+    """Has names that follow, and a quota to share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told_of: list[object] = []
+
+    async def promote(self, uri: str, key: str, instance: str) -> bool:
+        self.told_of.append((uri, key, instance))
+        await asyncio.sleep(0 if key == "k" else 10)
+        return True
+
+    def share(self, workers: int) -> None:
+        self.told_of.append(workers)
+
+
+async def test_names_and_shares_reach_the_provider_within_its_limits() -> None:
+    provider = Named()
+    guarded = Guarded("p", "fake", provider, limits=Limits(call=0.05))
+    assert guarded.follows
+    assert await guarded.promote(URI, "k", "i")
+    guarded.share(3)
+    assert provider.told_of == [(URI, "k", "i"), 3]
+    with pytest.raises(SignerdError) as caught:
+        await guarded.promote(URI, "slow", "i")
+    assert caught.value.reason is Reason.PROVIDER_TIMEOUT
+
+
 @BOTH
 async def test_material_that_can_not_be_destroyed_is_logged_and_hides_no_error(
     in_process: bool, caplog: pytest.LogCaptureFixture

@@ -46,8 +46,9 @@ async def make(provider: AwsKmsProvider, key: str, version: int = 1, instance: s
     return await provider.create(Order(key, version, DEFAULT, uuid4().hex, instance=instance))
 
 
-async def test_the_alias_of_a_new_key_leads_to_it(provider: AwsKmsProvider, key: str) -> None:
+async def test_the_alias_of_a_promoted_key_leads_to_it(provider: AwsKmsProvider, key: str) -> None:
     made = await make(provider, key)
+    assert await provider.promote(made.uri, key, "i")
     assert await provider.find(alias_of(key)) == [made]
     signature = await provider.sign(alias_of(key), DEFAULT, GIVEN)
     pinned_version(made.uri, DEFAULT, made.public_key).verify(GIVEN, signature)
@@ -55,9 +56,8 @@ async def test_the_alias_of_a_new_key_leads_to_it(provider: AwsKmsProvider, key:
 
 async def test_the_alias_follows_the_primary(provider: AwsKmsProvider, key: str) -> None:
     first, second = await make(provider, key), await make(provider, key, 2)
-    assert await provider.find(alias_of(key)) == [first]
-    for primary in (second, second, first):
-        await provider.promote(primary.uri, key, "i")
+    for primary, moved in ((first, True), (second, True), (second, False), (first, True)):
+        assert await provider.promote(primary.uri, key, "i") is moved
         assert await provider.find(alias_of(key)) == [primary]
 
 
@@ -77,6 +77,7 @@ async def test_an_alias_of_somebody_else_stays(provider: AwsKmsProvider, key: st
 async def test_another_signerd_keeps_its_alias(provider: AwsKmsProvider, key: str) -> None:
     theirs = await make(provider, key, instance="theirs")
     ours = await make(provider, key, instance="ours")
+    await provider.promote(theirs.uri, key, "theirs")
     assert await provider.find(alias_of(key)) == [theirs]
     with pytest.raises(SignerdError):
         await provider.promote(ours.uri, key, "ours")

@@ -7,7 +7,7 @@ from botocore.session import get_session
 
 from signerd.connections.aws import Told
 from signerd.errors import Reason
-from signerd.providers.aws_kms.failures import expected, failure, reason_of
+from signerd.providers.aws_kms.failures import expected, failure, is_trouble, reason_of
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,22 @@ def test_what_is_expected_is_not_logged(caplog: pytest.LogCaptureFixture) -> Non
     error = expected(Told("NotFoundException", "no alias", 400), "kms", "DescribeKey")
     assert error.reason is Reason.KEY_MATERIAL_UNREADABLE
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "trouble"),
+    [
+        ("AccessDeniedException", 400, False),
+        ("AccessDenied", 403, False),
+        ("ThrottlingException", 400, False),
+        ("NotFoundException", 400, False),
+        ("DisabledException", 400, False),
+        ("ExpiredTokenException", 400, True),
+        ("UnrecognizedClientException", 400, True),
+        ("NoCredentialsError", 0, True),
+        ("ReadTimeoutError", 0, True),
+        ("KMSInternalException", 500, True),
+    ],
+)
+def test_what_one_key_or_call_is_denied_is_no_trouble_of_all(code: str, status: int, trouble: bool) -> None:
+    assert is_trouble(Told(code, "", status)) is trouble

@@ -82,14 +82,31 @@ def test_what_was_changed_before_its_first_signature_is_not_waited_for(
     assert pauses == []
 
 
-@pytest.mark.parametrize("reasons", [[Reason.KEY_MATERIAL_UNREADABLE] * 99, [Reason.PROVIDER_UNAVAILABLE]])
+@pytest.mark.parametrize("reasons", [[Reason.KEY_MATERIAL_UNREADABLE] * 99, [Reason.PROVIDER_DENIED]])
 def test_a_new_key_without_public_key_is_destroyed(
     keys: KmsKeys, calls: Calls, reasons: list[Reason]
 ) -> None:
     calls.failures["public_key"] = list(reasons)
     assert refused(keys.make, ORDER, row_of(DEFAULT)).reason is reasons[0]
     assert calls.asked[-1] == "destroy"
-    assert calls.aliases == {}
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [[Reason.PROVIDER_THROTTLED] * 99, [Reason.PROVIDER_UNAVAILABLE], [Reason.PROVIDER_TIMEOUT]],
+)
+def test_a_new_key_is_kept_while_aws_is_busy(keys: KmsKeys, calls: Calls, reasons: list[Reason]) -> None:
+    calls.failures["public_key"] = list(reasons)
+    assert refused(keys.make, ORDER, row_of(DEFAULT)).reason is reasons[0]
+    assert "destroy" not in calls.asked
+
+
+def test_a_throttled_public_key_of_a_new_key_is_waited_for(
+    keys: KmsKeys, calls: Calls, pauses: list[float]
+) -> None:
+    calls.failures["public_key"] = [Reason.PROVIDER_THROTTLED] * 2
+    assert keys.make(ORDER, row_of(DEFAULT)).public_key == PUBLIC_KEY
+    assert len(pauses) == 2
 
 
 def test_a_region_without_the_algorithm_is_refused_with_other_ones(keys: KmsKeys, calls: Calls) -> None:
@@ -102,20 +119,11 @@ def test_a_region_without_the_algorithm_is_refused_with_other_ones(keys: KmsKeys
     assert "ml-dsa-44" not in error.message
 
 
-def test_only_the_first_version_sets_the_alias(keys: KmsKeys, calls: Calls) -> None:
-    keys.make(Order("release", 2, DEFAULT, "t"), row_of(DEFAULT))
-    assert calls.aliases == {}
+def test_making_a_key_names_nothing(keys: KmsKeys, calls: Calls) -> None:
     keys.make(ORDER, row_of(DEFAULT))
+    assert calls.aliases == {}
+    assert keys.point_alias(ARN, "release", "i")
     assert calls.aliases == {ALIAS: ARN}
-
-
-@pytest.mark.parametrize("operation", ["create_alias", "describe"])
-def test_a_key_is_made_whatever_becomes_of_its_alias(
-    keys: KmsKeys, calls: Calls, operation: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    calls.failures[operation] = [Reason.PROVIDER_DENIED]
-    assert keys.make(ORDER, row_of(DEFAULT)).public_key == PUBLIC_KEY
-    assert "has no alias" in caplog.text
 
 
 @pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion"])
@@ -162,19 +170,30 @@ def test_a_changed_public_key_is_told_not_remembered(keys: KmsKeys, calls: Calls
     assert keys.material(ARN).public_key == calls.shown
 
 
-@pytest.mark.parametrize("reason", [Reason.PROVIDER_DENIED, Reason.KEY_MATERIAL_UNREADABLE])
-@pytest.mark.parametrize("operation", ["describe", "public_key"])
-def test_what_is_not_ours_to_see_is_left_out(
-    keys: KmsKeys, calls: Calls, operation: str, reason: Reason
-) -> None:
-    calls.failures[operation] = [reason]
+@pytest.mark.parametrize("operation", ["describe", "public_key", "tags"])
+def test_what_is_gone_is_left_out(keys: KmsKeys, calls: Calls, operation: str) -> None:
+    calls.failures[operation] = [Reason.KEY_MATERIAL_UNREADABLE]
     assert keys.seen(ARN) is None
 
 
-def test_a_key_whose_tags_are_not_ours_to_see_has_none(keys: KmsKeys, calls: Calls) -> None:
-    calls.tagged[ARN] = tags()
-    calls.failures["tags"] = [Reason.PROVIDER_DENIED]
-    assert keys.material(ARN).tags == {}
+@pytest.mark.parametrize("operation", ["describe", "public_key"])
+def test_what_is_not_ours_to_see_may_be_anybodys(keys: KmsKeys, calls: Calls, operation: str) -> None:
+    calls.failures[operation] = [Reason.PROVIDER_DENIED]
+    seen = keys.seen(ARN)
+    assert seen is not None
+    assert (seen.unsure, seen.enabled, seen.public_key) == (True, False, b"")
+    assert seen.uri.endswith(ARN)
+
+
+@pytest.mark.parametrize(("text", "unsure"), [("signerd: k version 1", True), ("", False), ("mine", False)])
+def test_a_key_whose_tags_may_not_be_read_is_told_by_its_description(
+    keys: KmsKeys, calls: Calls, text: str, unsure: bool
+) -> None:
+    calls.tagged[ARN], calls.untold, calls.text = tags(), {ARN}, text
+    seen = keys.seen(ARN)
+    assert seen is not None
+    assert (seen.tags, seen.unsure, seen.enabled) == ({}, unsure, True)
+    assert keys.material(ARN) == seen
 
 
 @pytest.mark.parametrize("operation", ["describe", "public_key", "tags"])

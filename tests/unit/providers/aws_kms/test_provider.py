@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 from threading import Event
 from typing import cast
@@ -20,8 +20,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.aws_kms.calls import KmsCalls
 from signerd.providers.aws_kms.keys import KmsKeys
 from signerd.providers.aws_kms.provider import MOST_THREADS, AwsKmsProvider, build
-from signerd.providers.aws_kms.quota import TokenBucket
-from signerd.providers.aws_kms.table import QUOTAS, Row
+from signerd.providers.aws_kms.table import Row
 from signerd.providers.base import Change, Material, Order, Setup
 
 ARN = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -71,8 +70,20 @@ class Keys:
 
 
 class Nothing:
+    trouble = ""
+
     def close(self) -> None:
         pass
+
+
+class Clock:
+    """A steady clock that begins long before the provider."""
+
+    def __init__(self, now: float = 100.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
@@ -85,9 +96,12 @@ def provider(keys: Keys) -> AwsKmsProvider:
     return provided(keys)
 
 
-def provided(keys: Keys, rate: float = 1000, clock: Callable[[], float] = lambda: 100.0) -> AwsKmsProvider:
-    quotas = {quota: TokenBucket(rate) for quota in QUOTAS}
-    return AwsKmsProvider(cast(KmsKeys, keys), cast(KmsCalls, Nothing()), "eu-central-1", 4, quotas, clock)
+def provided(keys: Keys, rate: float = 1000, calls: Nothing | None = None) -> AwsKmsProvider:
+    """A provider that has filled its buckets."""
+    clock, given = Clock(), cast(KmsCalls, calls or Nothing())
+    provider = AwsKmsProvider(cast(KmsKeys, keys), given, "eu-central-1", 4, rate, clock)
+    clock.now += 10.0
+    return provider
 
 
 def setup(secrets: dict[str, bytes] | None = None, workers: int = 1, **settings: object) -> Setup:
@@ -120,10 +134,34 @@ async def test_each_kind_of_key_has_its_own_quota(keys: Keys) -> None:
             await provider.sign(URI, algorithm, GIVEN)
 
 
-async def test_the_quota_is_divided_by_the_workers() -> None:
+def granted(provider: AwsKmsProvider, now: float) -> int:
+    return sum(provider._quotas["ecc"].take(now) == 0 for _ in range(500))
+
+
+def test_the_quota_is_divided_by_the_workers_from_the_start() -> None:
     provider = build(setup(KEYS, workers=4, signatures_per_second=400))
-    bucket = provider._quotas["ecc"]
-    assert sum(bucket.take(7.0) == 0 for _ in range(500)) == 100
+    assert granted(provider, time.monotonic() + 10.0) == 100
+
+
+@pytest.mark.parametrize(("workers", "share"), [(1, 400), (3, 133), (4, 100)])
+def test_the_quota_is_divided_by_the_workers_that_live(keys: Keys, workers: int, share: int) -> None:
+    provider = provided(keys, rate=400)
+    provider.share(workers)
+    assert granted(provider, 200.0) == share
+
+
+async def test_a_new_share_counts_at_once(keys: Keys) -> None:
+    provider = provided(keys, rate=8)
+    provider.share(4)
+    for _ in range(2):
+        await provider.sign(URI, DEFAULT, GIVEN)
+    with pytest.raises(SignerdError) as caught:
+        await provider.sign(URI, DEFAULT, GIVEN)
+    assert caught.value.retry_after == pytest.approx(0.5)
+    provider.share(2)
+    with pytest.raises(SignerdError) as caught:
+        await provider.sign(URI, DEFAULT, GIVEN)
+    assert caught.value.retry_after == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("name", ["ed25519", "ed25519ph"])
@@ -226,23 +264,13 @@ async def test_a_list_that_fails_asks_no_further(provider: AwsKmsProvider, keys:
     assert keys.looked_at < 100
 
 
-async def test_health_tells_of_the_latest_trouble(provider: AwsKmsProvider, keys: Keys) -> None:
+def test_health_tells_of_what_befalls_all_calls(keys: Keys) -> None:
+    calls = Nothing()
+    provider = provided(keys, calls=calls)
     assert provider.health().healthy
-    keys.failure = SignerdError(Reason.PROVIDER_DENIED, "AWS KMS answers Sign with AccessDeniedException")
-    with pytest.raises(SignerdError):
-        await provider.sign(URI, DEFAULT, GIVEN)
+    calls.trouble = "AWS KMS answers Sign with ExpiredTokenException"
     assert not provider.health().healthy
-    assert "AccessDenied" in provider.health().detail
-    keys.failure = None
-    await provider.sign(URI, DEFAULT, GIVEN)
-    assert provider.health().healthy
-
-
-async def test_a_disabled_key_is_no_trouble_of_the_provider(provider: AwsKmsProvider, keys: Keys) -> None:
-    keys.failure = SignerdError(Reason.KEY_MATERIAL_DISABLED, "disabled")
-    with pytest.raises(SignerdError):
-        await provider.sign(URI, DEFAULT, GIVEN)
-    assert provider.health().healthy
+    assert "ExpiredToken" in provider.health().detail
 
 
 @pytest.mark.parametrize("missing", list(KEYS))
