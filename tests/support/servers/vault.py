@@ -11,10 +11,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.request import Request, urlopen
 
+from tests.support.servers.started import Started
 from tests.support.servers.vault_auth import ROOT_TOKEN
 
 _ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ _BEHAVIOUR: dict[str, object] = {
 }
 
 
-class FakeVault:
+class FakeVault(Started):
     """The server; keys outlive `kill` and `start` on the same port, tokens do not."""
 
     token = ROOT_TOKEN
@@ -92,15 +92,6 @@ class FakeVault:
     def call(self, method: str, path: str, **content: object) -> dict[str, Any]:
         """Do something at the server as its administrator would."""
         return call(self.address, self.token, method, path, content)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
 
 def call(address: str, token: str, method: str, path: str, content: object) -> dict[str, Any]:

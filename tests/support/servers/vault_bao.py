@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
 import time
 from http.client import HTTPException
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from tests.support.daemons import free_port
+from tests.support.servers.started import Started
 from tests.support.servers.vault import call
 
 _NAMES = ("bao", "openbao", "vault")
+_ROOT_TOKEN = re.compile(r"^Root Token: (\S+)$", re.MULTILINE)
 _TRIES, _PAUSE = 200, 0.1
 
 
@@ -27,16 +29,17 @@ def binary() -> str | None:
     return named or next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
-class OpenBao:
-    """A server with transit mounted. On files it is initialised once and unsealed at each start."""
+class OpenBao(Started):
+    """A server with transit mounted, on files: initialised once, unsealed at each start; `dev`: in memory."""
 
-    def __init__(self, program: str, directory: Path) -> None:
+    def __init__(self, program: str, directory: Path, *, dev: bool = False) -> None:
+        self._dev = dev
         self._program = program
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._unseal_key = ""
         self.token = ""
-        self.port = _free_port()
+        self.port = free_port()
 
     @property
     def address(self) -> str:
@@ -44,6 +47,9 @@ class OpenBao:
 
     def start(self) -> None:
         """Start and unseal; mounts what is needed the first time."""
+        if self._dev:
+            self._start_in_memory()
+            return
         self.start_sealed()
         fresh = not self.token
         if fresh:
@@ -64,14 +70,12 @@ class OpenBao:
                 }
             )
         )
-        with (self._directory / "server.log").open("ab") as log:
-            command = [self._program, "server", f"-config={config}"]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._run(f"-config={config}")
         self._wait(lambda state: True)
 
     def unseal(self) -> None:
         self.call("PUT", "sys/unseal", key=self._unseal_key)
-        self._wait(lambda state: not state["sealed"] and not state["standby"])
+        self._wait(_serves)
 
     def seal(self) -> None:
         self.call("PUT", "sys/seal")
@@ -86,6 +90,18 @@ class OpenBao:
         """Do something at the server as its administrator would."""
         return call(self.address, self.token, method, path, content)
 
+    def _start_in_memory(self) -> None:
+        self._run("-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{self.port}")
+        log = self._directory / "server.log"
+        self._wait(lambda state: _serves(state) and _ROOT_TOKEN.search(log.read_text()))
+        self.token = _ROOT_TOKEN.findall(log.read_text())[-1]
+        self.call("POST", "sys/mounts/transit", type="transit")
+
+    def _run(self, *options: str) -> None:
+        with (self._directory / "server.log").open("ab") as log:
+            command = [self._program, "server", *options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
     def _wait(self, ready: Any) -> None:
         codes = "sealedcode=200&uninitcode=200&standbycode=200"
         request = Request(f"{self.address}/v1/sys/health?{codes}")
@@ -96,20 +112,11 @@ class OpenBao:
                         return
             except (URLError, HTTPException, OSError):
                 pass
+            if self._process is None or self._process.poll() is not None:
+                break
             time.sleep(_PAUSE)
         raise RuntimeError(f"{self._program} did not start; see {self._directory / 'server.log'}")
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _serves(state: Any) -> bool:
+    return not state["sealed"] and not state["standby"]

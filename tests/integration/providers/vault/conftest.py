@@ -52,7 +52,7 @@ def fakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeVault]:
 @pytest.fixture(scope="session")
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     assert BAO is not None
-    with OpenBao(BAO, tmp_path_factory.mktemp("openbao")) as server:
+    with OpenBao(BAO, tmp_path_factory.mktemp("openbao"), dev=True) as server:
         yield server
 
 
