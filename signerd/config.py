@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from signerd.config_checkpoints import MirrorSection, WitnessSection
 from signerd.config_providers import ProviderConfig
+from signerd.config_sinks import SinkConfig
 from signerd.config_values import (
     Address,
     Duration,
@@ -34,6 +35,11 @@ def _check_url(value: str) -> str:
     if parts.password is not None or "password" in parts.query.lower():
         raise ValueError("has a password in it; put it in a file and name that in password_file")
     return value
+
+
+def _doubled(names: Iterable[str]) -> str:
+    """The first name that is there twice; empty if none is."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
 class Tls(Section):
@@ -124,6 +130,14 @@ class Audit(Section):
     heartbeat: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     witnesses: WitnessSection | None = None
     mirror: MirrorSection | None = None
+    sinks: Annotated[tuple[SinkConfig, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        doubled = _doubled(sink.name for sink in self.sinks)
+        if doubled:
+            raise problem("sinks", f"has two of the name {doubled}")
+        return self
 
 
 class Limits(Section):
@@ -176,11 +190,9 @@ class Config(Section):
             raise problem("default_provider", "is not one of providers")
         if self.audit.provider is not None and self.audit.provider not in self.providers:
             raise problem("audit", f"has a provider {self.audit.provider!r}, which is not one of providers")
-        doubled = [
-            n for n, count in Counter(listener.name for listener in self.listeners).items() if count > 1
-        ]
+        doubled = _doubled(listener.name for listener in self.listeners)
         if doubled:
-            raise problem("listeners", f"has two of the name {doubled[0]}")
+            raise problem("listeners", f"has two of the name {doubled}")
         if self.workers > 1 and any(provider.type == "memory" for provider in self.providers.values()):
             raise problem("workers", "must be 1 with a memory provider: its keys live in one process")
         return self
@@ -195,6 +207,9 @@ class Config(Section):
         for name, provider in self.providers.items():
             if provider.type == "memory":
                 found.append(f"provider {name}: its keys are gone when the daemon stops")
+        for sink in self.audit.sinks:
+            if getattr(sink, "insecure_plaintext", False):
+                found.append(f"sink {sink.name}: insecure_plaintext is set, records are sent in the clear")
         return tuple(found)
 
     def password_variables(self) -> tuple[str, ...]:

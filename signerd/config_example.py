@@ -42,6 +42,22 @@ audit:
   directory: /var/lib/signerd/audit
   gather: 5ms                 # how long a group of records waits for more before it is synced
   segment: 16MiB              # a new file begins at this size
+  # sinks:                    # get a copy of every record
+  #   - name: siem
+  #     type: http            # CloudEvents in batches; needs signerd[sinks]
+  #     url: https://siem.example.org/events
+  #     token_file: /etc/signerd/siem-token
+  #     required: true        # no signature before this sink has its record too
+  #     timeout: 5s           # of a delivery, and how long a signature waits for it
+  #   - name: syslog
+  #     type: syslog          # RFC 5424 over TCP, here with TLS
+  #     address: logs.example.org:6514
+  #     facility: audit
+  #     tls: {ca: /etc/signerd/logs-ca.crt, server_name: logs}  # cert and key: a client certificate
+  #     queue: 1000000        # how far it may be behind, in records, before it leaves some out
+  #   - name: file
+  #     type: file            # JSON Lines; reopened when it is rotated
+  #     path: /var/log/signerd/audit.jsonl
 
 # Where private keys are. The name stands in key URIs: don't change it later.
 providers:

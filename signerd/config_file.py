@@ -175,7 +175,7 @@ def _models(annotation: object) -> list[type[BaseModel]]:
 
 
 def _in_file(location: Location) -> Location:
-    """A location as the file has it: pydantic puts `[key]` and a provider's type into its own."""
+    """A location as the file has it: pydantic puts `[key]` and the type of a provider or sink into its own."""
     plain = tuple(part for part in location if part != "[key]")
-    name, tag = 2, 3
-    return (*plain[:name], *plain[tag:]) if plain[:1] == ("providers",) else plain
+    before = 2 if plain[:1] == ("providers",) else 3 if plain[:2] == ("audit", "sinks") else len(plain)
+    return (*plain[:before], *plain[before + 1 :])

@@ -22,6 +22,7 @@ from signerd.config import (
     Tls,
 )
 from signerd.config_providers import ProviderSection
+from signerd.config_sinks import FileSink, HttpSink, SinkTls, SyslogSink
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `([a-zA-Z_.\[\]]+)` \|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
@@ -32,6 +33,8 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "http.": (Http,),
     "state.": (State,),
     "audit.": (Audit,),
+    "audit.sinks[].": (FileSink, SyslogSink, HttpSink),
+    "audit.sinks[].tls.": (SinkTls,),
     "providers.NAME.": (ProviderSection,),
     "limits.": (Limits,),
     "checks.": (Checks,),
@@ -43,6 +46,8 @@ WITH_SECTIONS = {
     "http",
     "state",
     "audit",
+    "audit.sinks",
+    "audit.sinks[].tls",
     "providers",
     "limits",
     "checks",
