@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Protocol
 
@@ -87,6 +88,64 @@ class ProviderMeter:
         yield breakers
 
 
+class CheckpointMeter:
+    """How the checkpoints of the audit log come along; `mirror_lag` is None without a mirror."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._made_at = clock()
+        self._failures = Tally()
+        self._witnesses = Tally()
+        self._mirror_failures = Tally()
+        self.size = 0
+        self.mirror_lag: int | None = None
+
+    def made(self, size: int) -> None:
+        """A checkpoint of so many records was made."""
+        self.size = size
+        self._made_at = self._clock()
+
+    def age(self) -> float:
+        """Seconds since the newest checkpoint, or since the start."""
+        return self._clock() - self._made_at
+
+    def failed(self, reason: str) -> None:
+        """A checkpoint could not be made: the name of a reason."""
+        self._failures[reason,] += 1
+
+    def witness(self, name: str, result: str) -> None:
+        """A witness was asked: `ok`, or what went wrong."""
+        self._witnesses[name, result] += 1
+
+    def mirror_failed(self) -> None:
+        """A copy to the mirror failed."""
+        self._mirror_failures[()] += 1
+
+    def families(self) -> Iterator[Metric]:
+        """The figures as they stand."""
+        yield GaugeMetricFamily(
+            "signerd_audit_checkpoint_age_seconds",
+            "Time since the newest checkpoint of the audit log.",
+            value=self.age(),
+        )
+        yield GaugeMetricFamily(
+            "signerd_audit_checkpoint_size", "Records that the newest checkpoint covers.", value=self.size
+        )
+        yield self._failures.family(
+            "signerd_audit_checkpoint_failures_total", "Checkpoints that could not be made.", ("reason",)
+        )
+        yield self._witnesses.family(
+            "signerd_audit_witness_requests_total", "Requests to witnesses.", ("witness", "result")
+        )
+        if self.mirror_lag is not None:
+            yield GaugeMetricFamily(
+                "signerd_audit_mirror_lag_records", "Records that the mirror is behind.", value=self.mirror_lag
+            )
+            yield self._mirror_failures.family(
+                "signerd_audit_mirror_failures_total", "Copies to the mirror that failed.", ()
+            )
+
+
 class Telemetry(Collector):
     """All metrics. Label values come from fixed sets or the configuration, never from a request."""
 
@@ -96,6 +155,7 @@ class Telemetry(Collector):
         self._audit_group_records = Distribution(_RECORDS)
         self.transport_rejected = Tally()
         self.providers = ProviderMeter()
+        self.checkpoints = CheckpointMeter()
         self.request_seconds = Distributions(_SECONDS)
         ProcessCollector(registry=own)
         own.register(self)
@@ -128,6 +188,7 @@ class Telemetry(Collector):
             "signerd_transport_rejected_total", "Requests that the transport refused.", ("cause",)
         )
         yield from self.providers.families()
+        yield from self.checkpoints.families()
         yield self.request_seconds.family("signerd_request_seconds", "Time to the answer.", "operation")
         groups = HistogramMetricFamily("signerd_audit_group_records", "Audit records per sync.")
         self._audit_group_records.add_to(groups)
