@@ -240,6 +240,11 @@ class Reason(Enum):
         "An audit log, or a proof from one, is not what its signatures say: changed, cut off or damaged.",
         "Keep the files as they are; compare them with another copy and with checkpoints that others kept.",
     )
+    CHECKPOINT_UNAVAILABLE = Facts(
+        Code.UNAVAILABLE,
+        "There is no checkpoint of the audit log that covers the record: it can't be signed, kept or cosigned now.",
+        "See `signerctl status`; records go on, and are covered as soon as that is mended.",
+    )
     AUDIT_RECORD_NOT_FOUND = Facts(
         Code.NOT_FOUND, "There is no audit record at that position.", "See `signerctl audit list`."
     )
