@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from signerd.cli.audit_verify import verify, verify_proof
 from signerd.cli.connection import connect
 from signerd.cli.names import plain_name
 from signerd.cli.options import INT64, output_option
@@ -36,7 +37,12 @@ def audit() -> None:
     Examples:
       signerctl audit list --key release --limit 5
       signerctl audit show w0/42
+      signerctl audit verify /backup/audit --key log.pub --since checkpoint
     """
+
+
+audit.add_command(verify)
+audit.add_command(verify_proof)
 
 
 @audit.command("list")

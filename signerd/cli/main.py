@@ -61,8 +61,8 @@ def main(ctx: click.Context, connection: Connection) -> None:
       signerctl --endpoint signer.example:8443 --ca ca.pem --cert me.pem --key-file me.key status
 
     \b
-    Exit codes: 0 ok, 1 the signature does not verify, 2 usage, 3 refused,
-    4 unavailable or could not be checked, 5 not found.
+    Exit codes: 0 ok, 1 the signature or log does not verify, 2 usage, 3 refused,
+    4 unavailable or could not be checked, 5 not found, 6 the end of an audit log is unproven.
     """
     ctx.meta[Connection.META] = connection
 

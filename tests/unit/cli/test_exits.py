@@ -18,7 +18,7 @@ def test_no_error_is_ok(reason: Reason) -> None:
 
 def test_only_a_wrong_signature_says_that_it_does_not_verify() -> None:
     found = {reason for reason in Reason if exit_of(SignerdError(reason)) is Exit.MISMATCH}
-    assert found == {Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED}
+    assert found == {Reason.SIGNATURE_MISMATCH, Reason.SIGNATURE_MALFORMED, Reason.AUDIT_EVIDENCE_INVALID}
 
 
 def test_only_what_is_absent_is_not_found() -> None:
