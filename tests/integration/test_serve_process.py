@@ -16,6 +16,8 @@ from time import sleep
 
 import pytest
 
+from tests.support.daemons import free_port
+
 COMMAND = [sys.executable, "-c", "from signerd.serve import main; main(prog_name='signerd')"]
 SECONDS = 60
 
@@ -75,12 +77,6 @@ def until(met: Callable[[], bool]) -> None:
             return
         sleep(0.05)
     pytest.fail("it did not happen")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def get(port: int, path: str) -> tuple[int, str]:

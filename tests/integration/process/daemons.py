@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -185,12 +184,6 @@ def until(met: Callable[[], bool], seconds: float = SECONDS) -> None:
         if time.monotonic() > end:
             pytest.fail(f"it did not happen within {seconds:.0f} s")
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def http(port: int, path: str) -> tuple[int, str]:

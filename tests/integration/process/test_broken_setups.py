@@ -15,7 +15,8 @@ import pytest
 from signerd.client import Backoff, Client, Reason, SignerdError
 from tests.integration.process.certificates import Authority
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import Daemon, free_port, until
+from tests.integration.process.daemons import Daemon, until
+from tests.support.daemons import free_port
 
 GOOD, BAD = "team-a/good", "team-a/bad"
 PATIENT = Backoff(attempts=20)

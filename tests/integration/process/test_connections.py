@@ -18,9 +18,10 @@ from signerd.v1.keys_pb2 import ListKeysRequest
 from signerd.v1.signer_pb2 import SignResponse, SignStreamHeader, SignStreamRequest, SignStreamResponse
 from tests.integration.process import http2
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import Daemon, free_port, http, memory, tell, until
+from tests.integration.process.daemons import Daemon, http, memory, tell, until
 from tests.integration.process.load import under_load
 from tests.integration.process.records import acknowledged, recorded, stored
+from tests.support.daemons import free_port
 
 KEY = "team-a/release"
 SIGN, STREAM = "/signerd.v1.Signer/Sign", "/signerd.v1.Signer/SignStream"

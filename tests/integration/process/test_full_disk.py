@@ -13,9 +13,10 @@ import pytest
 from signerd.audit.log import RECOVERED
 from signerd.client import Reason, SignerdError
 from tests.integration.process.conftest import NewDaemon, mount
-from tests.integration.process.daemons import SHARD, Daemon, free_port, http, tell, until, until_async
+from tests.integration.process.daemons import SHARD, Daemon, http, tell, until, until_async
 from tests.integration.process.load import Load, under_load
 from tests.integration.process.records import recorded, stored
+from tests.support.daemons import free_port
 
 KEY = "team-a/release"
 NOTHING_SIGNED = 20

@@ -16,7 +16,8 @@ from signerd.client import Client, Reason, SignerdError
 from signerd.core.pem import write_block
 from signerd.core.private_keys import to_pkcs8
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import Daemon, free_port, http, until
+from tests.integration.process.daemons import Daemon, http, until
+from tests.support.daemons import free_port
 
 KEY = "team-a/release"
 SECRET = "marker-password-5d2f"

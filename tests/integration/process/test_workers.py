@@ -15,8 +15,9 @@ import pytest
 from signerd.client import AsyncClient, Backoff, Client, SignerdError, sign_request
 from tests.integration.process.certificates import Authority
 from tests.integration.process.conftest import NewDaemon
-from tests.integration.process.daemons import Daemon, free_port, http, tell, until, until_async
+from tests.integration.process.daemons import Daemon, http, tell, until, until_async
 from tests.integration.process.records import stored
+from tests.support.daemons import free_port
 
 KEY = "team-a/release"
 WORKERS = 3
