@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import yaml
 
 from signerd.providers.failures import spellings
 from tests.integration.process.daemons import PASSWORD, Daemon
+from tests.integration.providers.gcp_kms.test_credentials import TOKEN, Tokens, write_account
 from tests.integration.providers.k8s_secret.conftest import role
 from tests.support.servers import aws, kubernetes, vault, vault_auth
+from tests.support.servers.gcp import RING, GcpServer
 from tests.support.servers.softhsm import PIN, SoftHsm
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDOFTHEGREPTEST", "AWS_SECRET_ACCESS_KEY": "the/secret+of/the+grep/test"}
@@ -82,21 +85,95 @@ def pkcs11_wrong_pin(directory: Path) -> Iterator[Rig]:
 
 
 @contextmanager
-def k8s_token(directory: Path) -> Iterator[Rig]:
+def _kubernetes(directory: Path, token: str, *, inside: bool = False) -> Iterator[Rig]:
     if why := kubernetes.missing():
         pytest.skip(why)
     with kubernetes.KubernetesServer(directory) as server:
         namespace = server.namespace("keys", role())
-        section = {
-            "type": "k8s-secret",
-            "namespace": namespace,
-            "kubeconfig": str(server.kubeconfig()),
+        kubeconfig = server.kubeconfig(token, inside=inside)
+        section = {"type": "k8s-secret", "namespace": namespace, "kubeconfig": str(kubeconfig)}
+        yield Rig(section, [token], server.kill_api)
+
+
+def k8s_token_file(directory: Path) -> AbstractContextManager[Rig]:
+    return _kubernetes(directory, kubernetes.USER)
+
+
+def k8s_token_in_kubeconfig(directory: Path) -> AbstractContextManager[Rig]:
+    return _kubernetes(directory, kubernetes.USER, inside=True)
+
+
+def k8s_wrong_token(directory: Path) -> AbstractContextManager[Rig]:
+    return _kubernetes(directory, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJub2JvZHkifQ.bm9ib2R5", inside=True)
+
+
+_POD = """
+from kubernetes.config import incluster_config
+incluster_config.SERVICE_TOKEN_FILENAME = {token!r}
+incluster_config.SERVICE_CERT_FILENAME = {ca!r}
+"""
+"""What makes a process believe that it is in a pod; Python runs it first."""
+
+
+@contextmanager
+def k8s_token_of_a_pod(directory: Path) -> Iterator[Rig]:
+    with _kubernetes(directory, kubernetes.USER) as rig:
+        kubeconfig = Path(rig.section.pop("kubeconfig"))
+        token, ca = str(kubeconfig.with_name("kubeconfig.token")), str(directory / "ca.crt")
+        (directory / "sitecustomize.py").write_text(_POD.format(token=token, ca=ca))
+        port = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"].rpartition(":")[2]
+        path = os.pathsep.join(filter(None, [str(directory), os.environ.get("PYTHONPATH")]))
+        host = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": port}
+        yield Rig(rig.section, rig.secrets, rig.stop, {**host, "PYTHONPATH": path})
+
+
+@contextmanager
+def _gcp(directory: Path, granted: str = TOKEN) -> Iterator[Rig]:
+    tokens = Tokens()
+    tokens.token = granted
+    private_key = write_account(directory, tokens)
+    lines = [line for line in private_key.splitlines() if "-----" not in line]
+    with GcpServer(directory, "--tls", str(directory), "--token", TOKEN) as server:
+        environment = {
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(directory / "ca.pem"),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(directory / "account.json"),
+            "NO_GCE_CHECK": "true",
         }
-        yield Rig(section, [kubernetes.USER], server.kill_api)
+        section = {"type": "gcp-kms", "key_ring": RING, "endpoint": f"localhost:{server.port}"}
+        yield Rig(section, [TOKEN, *([granted] if granted else []), *lines], server.kill, environment)
+    assert tokens.asked
+    tokens.shutdown()
+    tokens.server_close()
+
+
+def gcp_account(directory: Path) -> AbstractContextManager[Rig]:
+    return _gcp(directory)
+
+
+def gcp_refused_token(directory: Path) -> AbstractContextManager[Rig]:
+    return _gcp(directory, "ya29.a-token-that-is-refused")
+
+
+def gcp_refused_account(directory: Path) -> AbstractContextManager[Rig]:
+    return _gcp(directory, "")
 
 
 MORE = (("keys", "discover", "--provider", "p"), ("keys", "check"), ("status", "-o", "json"))
-RIGS = [vault_token, vault_approle, vault_refusing, aws_keys, pkcs11_pin, pkcs11_wrong_pin, k8s_token]
+RIGS: list[Callable[[Path], AbstractContextManager[Rig]]] = [
+    vault_token,
+    vault_approle,
+    vault_refusing,
+    aws_keys,
+    pkcs11_pin,
+    pkcs11_wrong_pin,
+    k8s_token_file,
+    k8s_token_in_kubeconfig,
+    k8s_token_of_a_pod,
+    k8s_wrong_token,
+    gcp_account,
+    gcp_refused_token,
+    gcp_refused_account,
+]
 
 
 def use(daemon: Daemon, name: str, *more: tuple[str, ...]) -> str:

@@ -174,16 +174,17 @@ class KubernetesServer:
         self.apply(role, name)
         return name
 
-    def kubeconfig(self, token: str = USER, name: str = "kubeconfig") -> Path:
-        """A kubeconfig for a token, with the token in a file of its own."""
+    def kubeconfig(self, token: str = USER, name: str = "kubeconfig", *, inside: bool = False) -> Path:
+        """A kubeconfig for a token, with the token inside or in a file of its own."""
         token_file = self._write(f"{name}.token", token.encode())
+        user = {"token": token} if inside else {"tokenFile": str(token_file)}
         ca = base64.b64encode(self.ca.read_bytes()).decode()
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": {"server": self.url, "certificate-authority-data": ca}}],
-            "users": [{"name": "test", "user": {"tokenFile": str(token_file)}}],
+            "users": [{"name": "test", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
         return self._write(name, yaml.safe_dump(config).encode())

@@ -83,22 +83,28 @@ def tokens() -> Iterator[Tokens]:
     server.server_close()
 
 
-@pytest.fixture
-def directory(tmp_path: Path, tokens: Tokens) -> Path:
-    """Certificates, and the key file of a service account."""
+def write_account(directory: Path, tokens: Tokens) -> str:
+    """Certificates of the server, and the key file of a service account; gives its private key, PEM."""
     authority = Authority()
-    write_pair(tmp_path, authority.issue("server", SERVER))
-    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    write_pair(directory, authority.issue("server", SERVER))
+    (directory / "ca.pem").write_bytes(authority.pem)
     key = rsa.generate_private_key(65537, 2048)
+    private_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     account = {
         "type": "service_account",
         "project_id": "signerd-test",
         "private_key_id": "1",
-        "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "private_key": private_key,
         "client_email": "signerd@signerd-test.iam.gserviceaccount.com",
         "token_uri": f"http://127.0.0.1:{tokens.server_port}/token",
     }
-    (tmp_path / "account.json").write_text(json.dumps(account))
+    (directory / "account.json").write_text(json.dumps(account))
+    return private_key
+
+
+@pytest.fixture
+def directory(tmp_path: Path, tokens: Tokens) -> Path:
+    write_account(tmp_path, tokens)
     return tmp_path
 
 
