@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from signerd.auditor.checkpoints import Checkpoint, signers
 from signerd.auditor.records import Notable
@@ -11,13 +13,16 @@ from signerd.auditor.verdicts import wrong
 from signerd.auditor.vkeys import ED25519, VerifierKey, parse_vkey
 from signerd.errors import SignerdError
 
+_CHANGE: Final = re.compile(r"from (\S+) to (\S+)")
+_UNKNOWN: Final = "unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Record `sequence` says that checkpoints from its own on are signed with `new`."""
+    """Record `sequence` says that checkpoints from its own on are signed with `new`; `old` is None where unknown."""
 
     sequence: int
-    old: VerifierKey
+    old: VerifierKey | None
     new: VerifierKey
 
 
@@ -27,20 +32,23 @@ def rotations(records: Sequence[Notable], origin: str) -> list[Rotation]:
     found: list[Rotation] = []
     for record in records:
         name = f"{shard}/{record.sequence}"
-        old, new = (_log_key(record, field, origin, name) for field in ("vkey_old", "vkey_new"))
-        if found and found[-1].new != old:
+        change = _CHANGE.fullmatch(str(record.fields.get("detail", "")))
+        if change is None:
+            wrong(name, "does not say from which key to which the log key was rotated")
+        old = None if change[1] == _UNKNOWN else _log_key(change[1], origin, name)
+        if found and old and found[-1].new != old:
             wrong(name, "says that a log key was replaced that was not the log's")
-        found.append(Rotation(record.sequence, old, new))
+        found.append(Rotation(record.sequence, old, _log_key(change[2], origin, name)))
     return found
 
 
-def _log_key(record: Notable, field: str, origin: str, name: str) -> VerifierKey:
+def _log_key(text: str, origin: str, name: str) -> VerifierKey:
     try:
-        key = parse_vkey(str(record.fields.get(field, "")), field)
+        key = parse_vkey(text, "vkey")
     except SignerdError as error:
         wrong(name, error.message)
     if key.name != origin or key.kind != ED25519:
-        wrong(name, f"{field} is no log key of {origin}")
+        wrong(name, f"{text} is no log key of {origin}")
     return key
 
 
@@ -49,7 +57,7 @@ def check_signed(checkpoint: Checkpoint, trusted: Sequence[VerifierKey], changes
 
     A key that only a record of the log names counts if a trusted key has signed the same checkpoint.
     """
-    named = [key for change in changes for key in (change.old, change.new)]
+    named = [key for change in changes for key in (change.old, change.new) if key]
     own = [key for key in dict.fromkeys([*trusted, *named]) if key.name == checkpoint.head.origin]
     found = [key for key, _ in signers(checkpoint, own)]
     _refuse_strangers(checkpoint, own)
