@@ -8,6 +8,7 @@ from signerd.errors import Reason, SignerdError
 
 MAX_NAME = 128
 MAX_REQUEST_ID = 64
+RESERVED = "signerd."
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))(?!versions(?:/|\Z))[a-z0-9._-]+"
 _NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*\Z")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}\Z")
@@ -23,6 +24,16 @@ def check_key_name(name: str, field: str = "key") -> str:
         f"{shown!r} is not a key name; {Reason.KEY_NAME_INVALID.value.remedy}",
         field=field,
     )
+
+
+def check_unreserved(name: str, field: str = "name") -> None:
+    """Raise KEY_NAME_INVALID for the name of a key that the daemon makes for itself."""
+    if name.startswith(RESERVED):
+        raise SignerdError(
+            Reason.KEY_NAME_INVALID,
+            f"{name!r} begins with {RESERVED}, which the daemon keeps for its own keys; choose another name",
+            field=field,
+        )
 
 
 def version_name(key: str, version: int) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from signerd.authz.identity import Caller
 from signerd.core.algorithms import Algorithm
 from signerd.core.keys import CALLABLE, Key, KeyVersion, State, check_callable
-from signerd.core.names import check_ids, check_key_name
+from signerd.core.names import check_ids, check_key_name, check_unreserved
 from signerd.engine.canaries import prove_material
 from signerd.engine.creation import Created, Encode, check_labels
 from signerd.engine.discovery import managed_uris
@@ -127,6 +127,7 @@ class Adopter:
 def check_adoptable(call: AdoptCall) -> None:
     """Raise KEY_NAME_INVALID, LABELS_INVALID or KEY_PURPOSE."""
     check_key_name(call.name, field="name")
+    check_unreserved(call.name)
     check_labels(call.labels)
     if call.purpose not in CALLABLE:
         raise SignerdError(

@@ -16,11 +16,11 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from signerd.authz.identity import Caller
+from signerd.authz.identity import DAEMON, Caller
 from signerd.core import private_keys
 from signerd.core.algorithms import Algorithm, algorithm_named
 from signerd.core.keys import CALLABLE, Key, Purpose
-from signerd.core.names import check_ids, check_key_name
+from signerd.core.names import check_ids, check_key_name, check_unreserved
 from signerd.engine.discovery import managed_uris
 from signerd.engine.keyring import Keyring
 from signerd.engine.promotion import Promoter
@@ -87,6 +87,8 @@ class Creator:
     async def _answer(self, caller: Caller, call: CreateCall, operation: str, encode: Encode) -> bytes:
         check_ids(call.request_id, call.traceparent)
         check_key_name(call.name, field="name")
+        if caller is not DAEMON:
+            check_unreserved(call.name)
         check_labels(call.labels)
         change = ChangeRequest(
             request_id=call.request_id, caller=caller.subject, request_hash=fingerprint(call), kind=operation
