@@ -67,6 +67,8 @@ _KINDS: dict[str, Kind] = {
     "DeviceMemory": Kind.REFUSED,
 }
 """By the name of the binding's exception; all others mean that the session can't be used any more."""
+_REMEMBERED = 1024
+"""Keys whose handles are kept."""
 _GONE = (pkcs11.KeyHandleInvalid, pkcs11.ObjectHandleInvalid)
 _MAY = MechanismFlag.SIGN | MechanismFlag.GENERATE_KEY_PAIR
 
@@ -143,6 +145,8 @@ class Token:
         if objects.asks_each_time(found[0]):
             raise Refusal(Kind.PIN, "CKA_ALWAYS_AUTHENTICATE")
         signature = _signed(found[0], request)
+        if len(self._keys) >= _REMEMBERED:
+            del self._keys[next(iter(self._keys))]
         self._keys[identity] = found[0]
         return signature
 

@@ -6,6 +6,7 @@ ends when its parent closes the socket or dies, or when the session is of no mor
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sys
@@ -57,6 +58,15 @@ class Server:
 
     def serve(self) -> int:
         """Until the other end hangs up, or the token is of no more use; the exit code."""
+        with contextlib.suppress(ConnectionError):  # hung up ahead of its answers
+            if not self._answer_all():
+                return 1
+        if self._token is not None:
+            self._token.close()
+        return 0
+
+    def _answer_all(self) -> bool:
+        """Answer what comes until the end of it; False if the token is of no more use."""
         splitter = Splitter()
         while data := self._connection.recv(_READ):
             self._since = monotonic()
@@ -65,13 +75,11 @@ class Server:
                 self._out += encode(given)
                 if isinstance(given, Failed) and given.kind is Kind.UNAVAILABLE:
                     self._send()
-                    return 1
+                    return False
                 if monotonic() - self._since > _HOLD:
                     self._send()
             self._send()
-        if self._token is not None:
-            self._token.close()
-        return 0
+        return True
 
     def _answer(self, request: Request) -> Answer:
         from signerd.providers.pkcs11.token import Token, failed
