@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from signerd.core.algorithms import DEFAULT
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Order
-from signerd.providers.pkcs11.uris import KeyUri, TokenName, id_for, label_for, parse_uri, tags_of
+from signerd.providers.pkcs11.uris import MAX_URI, KeyUri, TokenName, id_for, label_for, parse_uri, tags_of
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 TOKENS = st.builds(TokenName, NAMES, NAMES, NAMES, NAMES)
@@ -93,6 +93,95 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         except SignerdError:
             continue
         assert parse_uri(str(key)) == key
+
+
+# RFC 7512, section 2.3: what may stand in a value as it is, and what a value of any bytes is written with.
+PLAIN = "abcXYZ019-._~:[]@!$'()*+,=&"
+KNOWN = ("token", "serial", "manufacturer", "model", "object", "id", "type")
+
+
+@st.composite
+def encoded(draw: st.DrawFn, value: bytes) -> str:
+    """One of the many ways to write a value: what may stand plain is encoded or not, in either case."""
+    written = []
+    for byte in value:
+        plain = chr(byte) in PLAIN and draw(st.booleans())
+        written.append(chr(byte) if plain else draw(st.sampled_from((f"%{byte:02x}", f"%{byte:02X}"))))
+    return "".join(written)
+
+
+def refusal(uri: str) -> str:
+    with pytest.raises(SignerdError) as caught:
+        parse_uri(uri)
+    assert (caught.value.reason, caught.value.field) == (Reason.KEY_URI_INVALID, "uri")
+    return caught.value.message
+
+
+@given(st.data(), st.text(PLAIN + "/ ;?%#ü☃", min_size=1, max_size=12), st.binary(min_size=1, max_size=12))
+def test_all_ways_to_write_a_value_mean_the_same(data: st.DataObject, label: str, id_: bytes) -> None:
+    uri = f"pkcs11:object={data.draw(encoded(label.encode()))};id={data.draw(encoded(id_))}"
+    assert parse_uri(uri) == KeyUri(TokenName(), label, id_)
+
+
+@given(
+    st.permutations(
+        ["token=t", "serial=1", "manufacturer=m", "model=x", "object=k", "id=%01", "type=private"]
+    )
+)
+def test_the_order_of_attributes_does_not_matter(parts: list[str]) -> None:
+    assert parse_uri("pkcs11:" + ";".join(parts)) == KeyUri(TokenName("t", "1", "m", "x"), "k", b"\1")
+
+
+@given(st.characters(codec="utf-8"))
+def test_what_must_be_encoded_is_refused_as_it_is(character: str) -> None:
+    """The rest is no value any more: `;` and `?` end it, `%` begins an encoding."""
+    assume(character not in PLAIN + ";?%" and not (character.isascii() and character.isalnum()))
+    assert "percent-encoded" in refusal(f"pkcs11:object=a{character}b")
+
+
+@given(st.text("0123456789abcdefgxyzAF%-", max_size=3))
+def test_half_an_encoding_is_refused(rest: str) -> None:
+    hexadecimal = "0123456789abcdefABCDEF"
+    assume(len(rest) < 2 or rest[0] not in hexadecimal or rest[1] not in hexadecimal)
+    assert "percent-encoded" in refusal(f"pkcs11:object=a%{rest}")
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20), st.text("secret 1234", max_size=8))
+def test_unknown_attributes_are_refused(name: str, value: str) -> None:
+    assume(name not in KNOWN)
+    assert f"attribute {name!r} is not known" in refusal(f"pkcs11:object=k;{name}={value}")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_names_of_attributes_are_told_from_others_like_them(name: str) -> None:
+    for other in (name.upper(), name.title(), f" {name}", f"{name} ", f"{name}%20", f"x-{name}"):
+        assert "is not known" in refusal(f"pkcs11:object=k;{other}=v")
+
+
+@pytest.mark.parametrize("name", ["pin-value", "pin-source", "module-path", "module-name"])
+@given(value=st.text("0123456789", min_size=6, max_size=12))
+def test_no_pin_and_no_module_is_taken_nor_repeated(name: str, value: str) -> None:
+    for uri in (f"pkcs11:object=k?{name}={value}", f"pkcs11:object=k;{name}={value}"):
+        assert value not in refusal(uri)
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name not in ("id", "type")])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [("%FF", "not UTF-8"), ("%C3", "not UTF-8"), ("%ED%A0%80", "not UTF-8"), ("a%00", "NUL")],
+)
+def test_what_is_no_text_is_refused_everywhere_but_in_the_id(name: str, value: str, problem: str) -> None:
+    assert problem in refusal(f"pkcs11:id=%01;{name}={value}")
+    assert parse_uri(f"pkcs11:id={value}").id
+
+
+@given(st.integers(MAX_URI - 40, MAX_URI + 40))
+def test_the_longest_uri(length: int) -> None:
+    uri = "pkcs11:object=".ljust(length, "k")
+    if length > MAX_URI:
+        assert f"{MAX_URI} characters at most" in refusal(uri)
+    else:
+        assert parse_uri(uri).label == uri.removeprefix("pkcs11:object=")
 
 
 def test_a_token_is_named_by_what_is_given() -> None:
