@@ -240,6 +240,11 @@ class Reason(Enum):
         "An audit log, or a proof from one, is not what its signatures say: changed, cut off or damaged.",
         "Keep the files as they are; compare them with another copy and with checkpoints that others kept.",
     )
+    AUDIT_INCONSISTENT = Facts(
+        Code.DATA_LOSS,
+        "The audit log on disk is not the one that a checkpoint was signed for: records are missing or changed.",
+        "Keep the directory as evidence; the log goes on in a new shard.",
+    )
     CHECKPOINT_UNAVAILABLE = Facts(
         Code.UNAVAILABLE,
         "There is no checkpoint of the audit log that covers the record: it can't be signed, kept or cosigned now.",

@@ -25,9 +25,22 @@ class Entry(Protocol):
 class Group:
     """Entries gathered for one write, and those who wait for it."""
 
-    __slots__ = ("data", "end", "entries", "first", "last", "quiet", "revision", "seen", "started", "waiters")
+    __slots__ = (
+        "bodies",
+        "data",
+        "end",
+        "entries",
+        "first",
+        "last",
+        "quiet",
+        "revision",
+        "seen",
+        "started",
+        "waiters",
+    )
 
     def __init__(self, first: int, started: float) -> None:
+        self.bodies: list[bytes] = []
         self.data = bytearray()
         self.end = End(0, 0)
         self.entries: list[Entry] = []
@@ -56,13 +69,15 @@ class Group:
         records = [record for entry in self.entries for record in entry.records()]
         if len(records) != self.last - self.first + 1:
             raise ValueError(f"{self.last - self.first + 1} records were announced, {len(records)} came")
-        data = self.data
+        bodies, data = self.bodies, self.data
         for sequence, record in enumerate(records, self.first):
             record.sequence = sequence
             record.shard = shard
             record.time = now
             record.v = FORMAT
-            data += frame(sequence, len(data), encode(record))
+            body = encode(record)
+            bodies.append(body)
+            data += frame(sequence, len(data), body)
         self.revision = max(record.revision for record in records)
         return records
 

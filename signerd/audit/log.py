@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.disk import Disk
 from signerd.audit.groups import Entry, Group
+from signerd.audit.opening import Found, find, publishing_of
 from signerd.audit.records import Clock, Record
-from signerd.audit.recovery import lock, recover
+from signerd.audit.reserve import Reserve
 from signerd.audit.segments import SHARD
-from signerd.audit.writer import Place, Writer
+from signerd.audit.tree import TreeHead
+from signerd.audit.tuning import DEFAULTS, NOBODY, Listener, Tuning
+from signerd.audit.writer import Writer
 from signerd.errors import Reason, SignerdError
 
+__all__ = ["Listener", "Log", "Ticket", "Tuning", "open_log"]
 RECOVERED = "audit-recovered"
+PRUNED = "audit-pruned"
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """Sizes in bytes, times in seconds: `gather` at most for a group, `probe` between tries after a failure.
-
-    `group_records`: how many may wait for one write.
-    """
-
-    gather: float = 0.005
-    group_records: int = 8192
-    segment_bytes: int = 16 << 20
-    probe: float = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is told, on the event loop: of the log's health with what is wrong, and of the records of every group.
-
-    `release` is given each group once it is durable, in order; it wakes those who wait for it, now or later.
-    """
-
-    on_health: Callable[[bool, str], None] = lambda healthy, detail: None
-    on_records: Callable[[Sequence[Record]], None] = lambda records: None
-    release: Callable[[Group], None] = Group.release
 
 
 class Ticket(NamedTuple):
@@ -64,17 +45,19 @@ class Log:
     `writable`: records can be made durable. `healthy`: that, and nobody holds back what is durable; else see `detail`.
     """
 
-    def __init__(self, place: Place, lock: int, tuning: Tuning, listener: Listener, disk: Disk) -> None:
+    def __init__(self, found: Found, tuning: Tuning, listener: Listener, disk: Disk) -> None:
+        place = found.place
         self.shard = place.shard
         self.writable = True
         self.healthy = True
         self.detail = ""
+        self.scarce = ""
         self._fault = self._held = ""
         self.sequence = place.sequence
         self.revision = place.revision
         self.end = place.segment.end
         self._listener = listener
-        self._lock = lock
+        self._lock = found.lock
         self._tuning = tuning
         self._loop = asyncio.get_running_loop()
         self._clock = Clock()
@@ -84,17 +67,68 @@ class Log:
         self._turned_away = 0
         self._closing = False
         self._ended = self._loop.create_future()
-        self._writer = Writer(place, self, disk=disk, segment_bytes=tuning.segment_bytes, probe=tuning.probe)
+        self._tiles_problem = ""
+        self._publishing = publishing_of(found, disk, self._tiles_changed)
+        reserve = Reserve(place.directory, disk, tuning.reserve)
+        self._writer = Writer(
+            place, self, disk=disk, segment_bytes=tuning.segment_bytes, probe=tuning.probe, reserve=reserve
+        )
         self._writer.start()
 
-    def append(self, entry: Entry, records: int = 1) -> Ticket:
+    @property
+    def origin(self) -> str:
+        """Name of the log in checkpoints, `INSTANCE/SHARD`."""
+        return self._publishing.origin
+
+    @property
+    def published(self) -> Checkpoint | None:
+        """What stands in the file `checkpoint`."""
+        return self._publishing.published
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is amiss though records can be written."""
+        return [text for text in (self.scarce, self._tiles_problem) if text]
+
+    def tree_head(self) -> TreeHead:
+        """Size and root of all durable records; no I/O."""
+        return self._publishing.head()
+
+    async def publish(self, checkpoint: Checkpoint) -> None:
+        """Write the partial tiles of a checkpoint's size, then the file `checkpoint`.
+
+        A checkpoint may be published again, with more signatures. Raises AUDIT_INCONSISTENT for one that is not of this
+        log or behind the one published, AUDIT_UNAVAILABLE.
+        """
+        await self._publishing.publish(checkpoint)
+
+    async def prune(self, minimum_index: int) -> None:
+        """Put on record, and then delete, what tlog-tiles lets go below a minimum index.
+
+        Raises REQUEST_MALFORMED for an index behind the published checkpoint, AUDIT_UNAVAILABLE.
+        """
+        size = self.published.size if self.published else 0
+        if not 0 < minimum_index <= size:
+            raise SignerdError(
+                Reason.REQUEST_MALFORMED,
+                f"minimum_index is {minimum_index}, must be 1 to {size}, the size of the published checkpoint",
+                field="minimum_index",
+            )
+        root = base64.b64encode(await self._publishing.root_at(minimum_index)).decode()
+        detail = f"minimum index {minimum_index}, root {root}"
+        await self.append(Record(operation=PRUNED, outcome="ok", detail=detail), administration=True).durable
+        await self._publishing.prune(minimum_index)
+
+    def append(self, entry: Entry, records: int = 1, *, administration: bool = False) -> Ticket:
         """Append an entry of so many records; their sequences follow each other. No I/O, never waits.
 
-        The records are made when their group is written. Raises AUDIT_UNAVAILABLE while the log can't be written,
-        OVERLOADED while too much waits to be written.
+        The records are made when their group is written. Raises what `check` does, and OVERLOADED while too much waits
+        to be written.
         """
         group = self._gathered
-        self._admit(group)
+        self.check(administration=administration)
+        if group.last - group.first >= self._tuning.group_records:
+            raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
         first = group.last + 1
         group.add(entry, records)
         waiter = self._loop.create_future()
@@ -106,14 +140,15 @@ class Log:
             self._loop.call_soon(self._gather)
         return Ticket(first, waiter)
 
-    def _admit(self, group: Group) -> None:
+    def check(self, *, administration: bool = False) -> None:
+        """Raise AUDIT_UNAVAILABLE while records can't be written, or none of requests for want of space."""
         if self._closing:
             raise SignerdError(Reason.SHUTTING_DOWN)
         if not self.writable:
             self._turned_away += 1
             raise self._unavailable()
-        if group.last - group.first >= self._tuning.group_records:
-            raise SignerdError(Reason.OVERLOADED, "too many audit records wait for the disk", retry_after=0.1)
+        if self.scarce and not administration:
+            raise SignerdError(Reason.AUDIT_UNAVAILABLE, self.scarce, retry_after=1.0)
 
     def _gather(self) -> None:
         """Write when the loop has had nothing else to do for some turns, at the latest when the time is over.
@@ -152,6 +187,9 @@ class Log:
         self._listener.release(group)
         if self._gathered.entries:
             self._gather()
+        if self._tuning.tiles:
+            self._publishing.grow(group.bodies)
+            group.bodies.clear()
 
     def failed(self, error: OSError) -> None:
         """The writer's word that nothing can be written: all who wait are turned away."""
@@ -172,7 +210,7 @@ class Log:
         self._settle_health()
         if not self._closing:
             detail = f"{count} requests turned away; {reason}"
-            self.append(Record(operation=RECOVERED, outcome="ok", detail=detail))
+            self.append(Record(operation=RECOVERED, outcome="ok", detail=detail), administration=True)
         self._listener.on_health(True, "")
 
     def hold(self, why: str) -> None:
@@ -183,6 +221,15 @@ class Log:
     def _settle_health(self) -> None:
         self.detail = self._fault or self._held
         self.healthy = not self.detail
+
+    def space_changed(self, problem: str) -> None:
+        """The writer's word that space for requests is short, or there again."""
+        self.scarce = problem
+        self._listener.on_warnings(self.warnings)
+
+    def _tiles_changed(self, problem: str) -> None:
+        self._tiles_problem = problem
+        self._listener.on_warnings(self.warnings)
 
     def stopped(self) -> None:
         """The writer's word that it has ended."""
@@ -206,6 +253,7 @@ class Log:
         await asyncio.gather(*ends, return_exceptions=True)
         self._writer.stop()
         await self._ended
+        await self._publishing.close()
         os.close(self._lock)
 
 
@@ -214,31 +262,25 @@ async def open_log(
     shard: str,
     *,
     instance: str,
-    tuning: Tuning = Tuning(),
-    listener: Listener = Listener(),
+    known: Sequence[TreeHead] = (),
+    tuning: Tuning = DEFAULTS,
+    listener: Listener = NOBODY,
     disk: Disk | None = None,
 ) -> Log:
     """Open the log in `directory/shard`, which is made if need be, and recover it off the event loop.
 
-    Raises HOME_IN_USE, AUDIT_CORRUPT, or AUDIT_UNAVAILABLE with the system's reason.
+    `known`: heads that were signed for this log. Raises HOME_IN_USE; AUDIT_CORRUPT; AUDIT_INCONSISTENT where the log is
+    not the one of its own checkpoint or a known head, and then has changed nothing; AUDIT_UNAVAILABLE with the
+    system's reason.
     """
     if not SHARD.fullmatch(shard):
         raise ValueError(f"not the name of a shard: {shard!r}")
     disk = disk or Disk()
     try:
-        held, place = await asyncio.to_thread(_open, directory / shard, shard, instance, disk)
+        found = await asyncio.to_thread(find, directory / shard, shard, instance, disk, known)
     except OSError as error:
         raise SignerdError(
             Reason.AUDIT_UNAVAILABLE,
             f"the audit log in {directory / shard} can't be opened: {error.strerror}",
         ) from error
-    return Log(place, held, tuning, listener, disk)
-
-
-def _open(directory: Path, shard: str, instance: str, disk: Disk) -> tuple[int, Place]:
-    held = lock(directory)
-    try:
-        return held, recover(directory, shard, instance, disk)
-    except BaseException:
-        os.close(held)
-        raise
+    return Log(found, tuning, listener, disk)

@@ -1,6 +1,6 @@
-"""Reading the log for those who ask: newest first over all shards, or one record by its position.
+"""Reading the log for those who ask: newest first over all shards, entries in order, or one record by its position.
 
-Blocking, for a thread. Files of other workers are read while they are written: valid frames only.
+Blocking, for a thread. Files of other workers are read while they are written.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from signerd.audit import pages
-from signerd.audit.frames import Frame, parse, walk
-from signerd.audit.records import Record, decode
-from signerd.audit.recovery import corrupt
-from signerd.audit.segments import SHARD, End, Header, number_of, read_header, segments_in
+from signerd.audit.frames import parse
+from signerd.audit.records import LARGEST_INTEGER, Record, decode
+from signerd.audit.segments import SHARD, End
+from signerd.audit.tiles import minimum_index, missing, read_bundle
+from signerd.audit.tree import WIDTH
+from signerd.audit.wal import Part, first_sequence, frames, parts
 from signerd.errors import Reason, SignerdError
 
 MOST_SEEN: Final = 100_000
@@ -36,27 +37,49 @@ class Page(NamedTuple):
     next_token: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One segment, open for reading; `sealed` is its durable length where that is known."""
+def entries(directory: Path, first_index: int, last_index: int, own: End | None = None) -> Iterator[bytes]:
+    """The canonical JSON of the records of a shard, both indices included; ends early where the log ends.
 
-    path: Path
-    file: BinaryIO
-    header: Header
-    start: int
-    sealed: int | None
+    An index is a sequence - 1. `own`: how far this process's own shard is durable (`Log.end`). From bundles, and behind
+    them from the write-ahead file. Raises AUDIT_CORRUPT, AUDIT_RECORD_NOT_FOUND for what was pruned, OSError.
+    """
+    at = first_index
+    while at <= last_index:
+        begin = at
+        for body in _following(directory, at, own):
+            yield body
+            at += 1
+            if at > last_index:
+                return
+        if at == begin:
+            return
 
-    def frames(self) -> Iterator[Frame]:
-        """Its frames in order. Raises AUDIT_CORRUPT where one that was durable is damaged."""
-        at, sequence = self.start, self.header.first_sequence
-        size = os.fstat(self.file.fileno()).st_size if self.sealed is None else self.sealed
-        for frame in walk(self.file, self.start, size):
-            if frame.sequence != sequence:
-                break
-            yield frame
-            at, sequence = frame.end, sequence + 1
-        if self.sealed is not None and at < self.sealed:
-            raise corrupt(self.path, at, sequence, "is damaged, and it had been durable")
+
+def _following(directory: Path, index: int, own: End | None) -> Iterator[bytes]:
+    """Entries from an index on: all there are, or the rest of a bundle."""
+    number, skipped = divmod(index, WIDTH)
+    damage: SignerdError | None = None
+    for _ in range(
+        2
+    ):  # what moves from the write-ahead file to a bundle meanwhile is there at the second look
+        try:
+            bundle = read_bundle(directory, number, skipped + 1)
+        except SignerdError as error:
+            bundle, damage = None, error
+        if bundle is not None:
+            return iter(bundle[skipped:])
+        found = _ahead(directory, index, own)
+        if found is not None:
+            return found
+    raise damage or missing(directory, index)
+
+
+def _ahead(directory: Path, index: int, own: End | None) -> Iterator[bytes] | None:
+    """Entries from the write-ahead file on; None where it begins behind the index."""
+    first = first_sequence(directory)
+    if first is not None and first > index + 1:
+        return None
+    return (frame.body for frame in frames(directory, index + 1, own))
 
 
 def list_records(
@@ -95,13 +118,9 @@ def list_records(
 
 def get_record(directory: Path, shard: str, sequence: int, own: End | None = None) -> bytes:
     """Canonical JSON of one record, byte for byte. Raises AUDIT_RECORD_NOT_FOUND, AUDIT_CORRUPT."""
-    if shard in _shards(directory):
-        for part in _parts(directory / shard, own):
-            if part.header.first_sequence <= sequence:
-                for frame in part.frames():
-                    if frame.sequence == sequence:
-                        return frame.body
-                break
+    if shard in _shards(directory) and 0 < sequence <= LARGEST_INTEGER:
+        for body in entries(directory / shard, sequence - 1, sequence - 1, own):
+            return body
     raise SignerdError(
         Reason.AUDIT_RECORD_NOT_FOUND, f"no record {sequence} in shard {shard[:64]!r}", field="position"
     )
@@ -124,30 +143,31 @@ def _shards(directory: Path) -> list[str]:
         )
 
 
-def _parts(directory: Path, own: End | None) -> Iterator[_Part]:
-    """The segments of a shard, newest first."""
-    sealed: int | None = None
-    for path in reversed(segments_in(directory)):
-        if own is not None and number_of(path) >= own.number:
-            sealed = own.length
-            if number_of(path) > own.number:
-                continue
-        with path.open("rb") as file:
-            found = read_header(file)
-            if found is not None:
-                yield _Part(path, file, found[0], found[1], sealed)
-                sealed = found[0].previous_length
-            elif sealed is not None:
-                raise corrupt(path, 0, 0, "is damaged, and it had been durable")
-
-
 def _newest_first(directory: Path, own: End | None, newest: int | None) -> Iterator[Entry]:
-    for part in _parts(directory, own):
-        if newest is None or part.header.first_sequence <= newest:
+    low: int | None = None
+    for part in parts(directory, own):
+        low = part.header.first_sequence
+        if newest is None or low <= newest:
             yield from _backwards(part, newest)
+    if low is not None:
+        yield from _bundled(directory, low - 1 if newest is None else min(low - 1, newest))
 
 
-def _backwards(part: _Part, newest: int | None) -> Iterator[Entry]:
+def _bundled(directory: Path, newest: int) -> Iterator[Entry]:
+    """What bundles have, down from a sequence to where the log was pruned."""
+    while newest > 0:
+        number, width = divmod(newest - 1, WIDTH)
+        bundle = read_bundle(directory, number, width + 1)
+        if bundle is None:
+            if newest - 1 < minimum_index(directory):
+                return
+            raise missing(directory, newest - 1)
+        for body in reversed(bundle[: width + 1]):
+            yield Entry(decode(body), body)
+        newest = number * WIDTH
+
+
+def _backwards(part: Part, newest: int | None) -> Iterator[Entry]:
     bounds = array("Q", [part.start])
     for frame in part.frames():
         bounds.append(frame.end)

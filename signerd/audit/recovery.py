@@ -1,26 +1,32 @@
 """Opening a log after any end: a torn end is cut off, a record that had been durable never.
 
-Only the last segment is read; `checking.check` reads them all.
+The write-ahead file is read, and of the tiles those that the tree's right edge is made of; `checking.check` reads all.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from signerd.audit.disk import Disk
+from signerd.audit import checkpoints
+from signerd.audit.damage import corrupt, inconsistent
+from signerd.audit.disk import DIRECTORY_MODE, Disk
 from signerd.audit.frames import Frame, durable_behind, walk
-from signerd.audit.segments import Header, Segment, create, name_of, read_header, segments_in
+from signerd.audit.replay import Replay
+from signerd.audit.segments import WAL, Header, Segment, create, path_of, read_header, segments_in
+from signerd.audit.tiles import TILES
+from signerd.audit.tree import TreeHead
 from signerd.audit.writer import Place
 from signerd.errors import Reason, SignerdError
 
 LOCK = "lock"
-DIRECTORY_MODE = 0o700
 
 
 class _Revision(msgspec.Struct, gc=False):
@@ -63,25 +69,85 @@ def lock(directory: Path) -> int:
     return fd
 
 
-def recover(directory: Path, shard: str, instance: str, disk: Disk) -> Place:
-    """Bring a locked directory to a state that can be appended to. Raises AUDIT_CORRUPT, or OSError."""
-    contents = _last_contents(directory)
+def recover(
+    directory: Path, shard: str, instance: str, disk: Disk, known: Iterable[TreeHead] = ()
+) -> tuple[Place, Replay]:
+    """Bring a locked directory to a state that can be appended to.
+
+    `known`: heads that were signed. Raises AUDIT_CORRUPT; AUDIT_INCONSISTENT where the log is not one of a known head,
+    and then has changed nothing; OSError.
+    """
+    replay = Replay(directory, known)
+    paths, unfinished = finished(segments_in(directory))
+    for path in unfinished:
+        path.unlink()
+    contents = read(paths, replay)
+    if contents is None and ((directory / TILES).exists() or (directory / checkpoints.NAME).exists()):
+        raise inconsistent(directory, "has no write-ahead file any more")
+    replay.finish()
     if contents is None:
-        header = Header(
-            first_sequence=1, instance=instance, number=1, previous_length=0, revision=0, shard=shard
-        )
-        return Place(directory, instance, shard, create(directory, header, disk), 0, 0)
-    path = directory / name_of(contents.header.number)
+        return _begin(directory, shard, instance, disk), replay
+    path = path_of(directory, contents.header.number)
     _settle(path, contents)
     segment = Segment(path, disk.open(path), contents.length, disk)
-    return Place(directory, instance, shard, segment, contents.sequence, contents.revision)
+    return Place(directory, instance, shard, segment, contents.sequence, contents.revision), replay
 
 
-def scan(path: Path, sealed: int | None = None) -> Contents | None:
+def _begin(directory: Path, shard: str, instance: str, disk: Disk) -> Place:
+    (directory / WAL).mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+    disk.sync_directory(directory)
+    header = Header(first_sequence=1, instance=instance, number=1, previous_length=0, revision=0, shard=shard)
+    return Place(directory, instance, shard, create(directory, header, disk), 0, 0)
+
+
+def finished(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Segments that may hold records, and those at the end whose header never became durable. Raises AUDIT_CORRUPT."""
+    count = len(paths)
+    while count and _header(paths[count - 1]) is None:
+        scan(paths[count - 1])
+        count -= 1
+    return list(paths[:count]), list(paths[count:])
+
+
+def read(paths: Sequence[Path], replay: Replay) -> Contents | None:
+    """Replay all these segments; what the last holds, None where there is none. Raises AUDIT_CORRUPT, OSError."""
+    headers = [_header(path) for path in paths]
+    ends = [header.previous_length if header else None for header in headers[1:]]
+    contents = None
+    for path, header, end in zip_longest(paths, headers, ends):
+        if header is None:
+            raise corrupt(path, 0, 0, "is damaged, and it had been durable")
+        if contents is None:
+            replay.begin(header.first_sequence)
+        before, contents = contents, scan(path, end, replay.take)
+        if contents is not None:
+            _check_joint(path, before, contents)
+    return contents
+
+
+def _check_joint(path: Path, before: Contents | None, contents: Contents) -> None:
+    header = contents.header
+    if header.shard != path.parent.parent.name or path.stem != f"{header.number:08d}":
+        raise corrupt(path, 0, 0, "is of another segment")
+    if before is None:
+        return
+    if (header.number, header.first_sequence) != (before.header.number + 1, before.sequence + 1):
+        raise corrupt(path, 0, before.sequence + 1, "is missing")
+
+
+def _header(path: Path) -> Header | None:
+    with path.open("rb") as file:
+        found = read_header(file)
+    return found[0] if found else None
+
+
+def scan(
+    path: Path, sealed: int | None = None, take: Callable[[int, bytes], None] = lambda sequence, body: None
+) -> Contents | None:
     """Read a segment up to its torn end, if it has one; None where not even the header was finished.
 
-    `sealed` is its durable length, known from the segment behind it. Raises AUDIT_CORRUPT where bytes that had been
-    durable are damaged.
+    `take` gets every record. `sealed` is its durable length, known from the segment behind it. Raises AUDIT_CORRUPT
+    where bytes that had been durable are damaged.
     """
     with path.open("rb") as file:
         end = os.fstat(file.fileno()).st_size if sealed is None else sealed
@@ -92,13 +158,14 @@ def scan(path: Path, sealed: int | None = None) -> Contents | None:
         header, start = found
         contents = Contents(header, start, start, header.first_sequence - 1, header.revision)
         for frame in walk(file, start, end):
-            _take(contents, frame, path)
+            _check(contents, frame, path)
+            take(frame.sequence, frame.body)
         if contents.length < end:
             _refuse_damage(file, path, Break(contents.length, contents.sequence + 1), sealed)
     return contents
 
 
-def _take(contents: Contents, frame: Frame, path: Path) -> None:
+def _check(contents: Contents, frame: Frame, path: Path) -> None:
     expected = contents.sequence + 1
     if frame.sequence != expected or frame.group not in (contents.group, frame.offset):
         raise corrupt(path, frame.offset, expected, "is not the record that should stand here")
@@ -113,35 +180,6 @@ def _refuse_damage(file: BinaryIO, path: Path, first: Break, sealed: int | None)
     file.seek(first.offset)
     if sealed is not None or durable_behind(file.read(), first.offset):
         raise corrupt(path, first.offset, first.sequence, "is damaged, and it had been durable")
-
-
-def corrupt(path: Path, offset: int, sequence: int, problem: str) -> SignerdError:
-    """The error for a damaged record; sequence 0 is the segment's header."""
-    what = f"record {sequence}" if sequence else "the header"
-    return SignerdError(
-        Reason.AUDIT_CORRUPT, f"{path.parent.name}/{path.name}: {what} at byte {offset} {problem}"
-    )
-
-
-def _last_contents(directory: Path) -> Contents | None:
-    paths = segments_in(directory)
-    while paths:
-        contents = scan(paths[-1])
-        if contents is not None:
-            _check_previous(directory, contents.header)
-            return contents
-        # Its header never became durable, so neither did a record in it.
-        paths.pop().unlink()
-    return None
-
-
-def _check_previous(directory: Path, header: Header) -> None:
-    if header.number == 1:
-        return
-    previous = directory / name_of(header.number - 1)
-    size = previous.stat().st_size if previous.exists() else header.previous_length
-    if size < header.previous_length:
-        raise corrupt(previous, size, header.first_sequence - 1, "is cut off, and it had been durable")
 
 
 def _settle(path: Path, contents: Contents) -> None:

@@ -1,4 +1,4 @@
-"""Segments: the files of a log, `00000001.log` and so on, each with a header that says where the one before ended.
+"""Segments: the write-ahead file of a log, `wal/00000001.log` and so on; each header says where the one before ended.
 
 magic 8 bytes | length of the header's JSON u32 | crc32c of it u32 | JSON | frames ...
 """
@@ -19,6 +19,7 @@ from google_crc32c import value as crc32c
 
 from signerd.audit.disk import Disk
 
+WAL: Final = "wal"
 MAGIC: Final = b"SGNDLOG1"
 PREFIX: Final = struct.Struct("<8sII")
 HEADER_LIMIT: Final = 4096
@@ -122,14 +123,14 @@ class Segment:
 
 def create(directory: Path, header: Header, disk: Disk, room: int = ROOM) -> Segment:
     """Create a segment durably, or leave nothing. Raises OSError, also when there is no room for `room` bytes more."""
-    path, data = directory / name_of(header.number), pack(header)
+    path, data = path_of(directory, header.number), pack(header)
     if path.exists() and path.stat().st_size <= len(data):
         disk.remove(path)  # left over from a try before this one: there is no room for a record in it
     fd = disk.create(path)
     try:
         disk.write(fd, data)
         disk.reserve(fd, len(data), room)
-        disk.sync_directory(directory)
+        disk.sync_directory(path.parent)
         return Segment(path, fd, len(data), disk)
     except OSError:
         os.close(fd)
@@ -160,9 +161,9 @@ def read_header(file: BinaryIO) -> tuple[Header, int] | None:
         return None
 
 
-def name_of(number: int) -> str:
-    """File name of a segment."""
-    return f"{number:08d}.log"
+def path_of(directory: Path, number: int) -> Path:
+    """Where a segment of a shard lies."""
+    return directory / WAL / f"{number:08d}.log"
 
 
 def number_of(path: Path) -> int:
@@ -171,6 +172,9 @@ def number_of(path: Path) -> int:
 
 
 def segments_in(directory: Path) -> list[Path]:
-    """The segments of a directory, oldest first."""
-    found = (path for path in directory.iterdir() if NAME.fullmatch(path.name))
+    """The segments of a shard, oldest first; none where it has no write-ahead file. Raises OSError."""
+    try:
+        found = [path for path in (directory / WAL).iterdir() if NAME.fullmatch(path.name)]
+    except FileNotFoundError:
+        return []
     return sorted(found, key=number_of)

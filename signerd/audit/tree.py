@@ -55,7 +55,7 @@ class Edge:
         return made
 
     def _row(self, level: int) -> list[bytes]:
-        if level == len(self._rows):
+        while level >= len(self._rows):
             self._rows.append([])
             self._finished.append(0)
         return self._rows[level]

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from signerd.audit.disk import Disk
 from signerd.audit.groups import Group
-from signerd.audit.segments import Header, Segment, create
+from signerd.audit.reserve import Reserve
+from signerd.audit.segments import WAL, Header, Segment, create
 
 
 class Outcome(Protocol):
@@ -27,6 +28,9 @@ class Outcome(Protocol):
 
     def repaired(self) -> None:
         """Groups can be written again, in a new segment."""
+
+    def space_changed(self, problem: str) -> None:
+        """There is too little space for requests, or enough again: then the text is empty."""
 
     def stopped(self) -> None:
         """The thread has closed its file and ends: told to, or by a defect."""
@@ -45,11 +49,11 @@ class Place:
     identity: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.identity = _identity(self.directory)
+        self.identity = _identity(self.directory / WAL)
 
     def mend(self, disk: Disk) -> None:
         """After a failure: leave the segment as it was and go on in a new one. Raises OSError while that can't be."""
-        if _identity(self.directory) != self.identity:
+        if _identity(self.directory / WAL) != self.identity:
             raise OSError(errno.ESTALE, "the log's directory was replaced; put it back")
         self.segment.give_up()
         self.next_segment(disk)
@@ -74,7 +78,14 @@ class Writer(threading.Thread):
     """Writes one group after the other. After a failure it never writes to that segment again but opens a new one."""
 
     def __init__(
-        self, place: Place, outcome: Outcome, *, disk: Disk, segment_bytes: int, probe: float
+        self,
+        place: Place,
+        outcome: Outcome,
+        *,
+        disk: Disk,
+        segment_bytes: int,
+        probe: float,
+        reserve: Reserve,
     ) -> None:
         super().__init__(name=f"audit-{place.shard}", daemon=True)
         self._inbox: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -84,6 +95,7 @@ class Writer(threading.Thread):
         self._disk = disk
         self._segment_bytes = segment_bytes
         self._probe = probe
+        self._reserve = reserve
 
     def write(self, group: Group) -> None:
         """Hand over a group; the one before must have been answered."""
@@ -96,6 +108,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         """Write until told to stop."""
         try:
+            self._tell_space(self._reserve.look())
             while self._step():
                 pass
         finally:
@@ -105,7 +118,11 @@ class Writer(threading.Thread):
                 self._loop.call_soon_threadsafe(self._outcome.stopped)
 
     def _step(self) -> bool:
-        group = self._inbox.get()
+        try:
+            group = self._inbox.get(timeout=self._probe if self._reserve.problem else None)
+        except queue.Empty:
+            self._tell_space(self._reserve.look())
+            return True
         if group is None:
             return False
         try:
@@ -114,7 +131,12 @@ class Writer(threading.Thread):
             self._loop.call_soon_threadsafe(self._outcome.failed, error)
             return self._repair()
         self._loop.call_soon_threadsafe(self._outcome.written, group)
+        self._tell_space(self._reserve.wrote(len(group.data)))
         return True
+
+    def _tell_space(self, changed: bool) -> None:
+        if changed:
+            self._loop.call_soon_threadsafe(self._outcome.space_changed, self._reserve.problem)
 
     def _append(self, group: Group) -> None:
         place = self._place

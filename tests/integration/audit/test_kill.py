@@ -54,7 +54,7 @@ def test_no_acknowledged_record_is_lost_when_the_process_is_killed(tmp_path: Pat
     for number in range(ROUNDS):
         for first in killed_after(tmp_path, random.Random(number).uniform(0.02, 0.15)):
             acknowledged.update(range(first, first + 3))
-        place = recover(tmp_path / "0", "0", "i", Disk())
+        place, _ = recover(tmp_path / "0", "0", "i", Disk())
         place.segment.close()
         assert place.sequence >= max(acknowledged, default=0), f"round {number}"
 

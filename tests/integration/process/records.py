@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from signerd.audit.checking import check
-from signerd.audit.frames import walk
-from signerd.audit.records import Record, decode
-from signerd.audit.segments import read_header, segments_in
+from signerd.audit.reading import entries
+from signerd.audit.records import LARGEST_INTEGER, Record, decode
 from signerd.v1.signer_pb2 import SignResponse
 
 
@@ -34,26 +32,8 @@ def recorded(record: Record) -> Acknowledged:
 
 def stored(shard: Path) -> list[Record]:
     """All records of one shard in order; the daemon must have stopped. Fails unless the log is whole."""
-    records = list(_walked(shard))
+    records = [decode(body) for body in entries(shard, 0, LARGEST_INTEGER)]
     assert check(shard) == len(records)
     assert [record.sequence for record in records] == list(range(1, len(records) + 1))
     assert {record.shard for record in records} == {shard.name}
     return records
-
-
-def _walked(shard: Path) -> Iterator[Record]:
-    paths = segments_in(shard)
-    for path, following in zip(paths, [*paths[1:], None], strict=True):
-        with path.open("rb") as file:
-            found = read_header(file)
-            assert found is not None
-            end = path.stat().st_size if following is None else _sealed(following)
-            for frame in walk(file, found[1], end):
-                yield decode(frame.body)
-
-
-def _sealed(following: Path) -> int:
-    with following.open("rb") as file:
-        found = read_header(file)
-    assert found is not None
-    return found[0].previous_length

@@ -180,7 +180,7 @@ def test_another_state_key_is_refused(used: Daemon) -> None:
 
 
 def test_a_damaged_audit_record_is_refused(used: Daemon) -> None:
-    [path] = used.shard.glob("*.log")
+    [path] = (used.shard / "wal").glob("*.log")
     flip(path)
     check_refused(used.run(), 4, path.name, "is damaged, and it had been durable")
 

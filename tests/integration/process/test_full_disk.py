@@ -60,7 +60,7 @@ def put_back(disk: Path) -> None:
 
 
 def unlink_segment(disk: Path) -> None:
-    max((disk / "audit" / SHARD).glob("*.log")).unlink()
+    max((disk / "audit" / SHARD / "wal").glob("*.log")).unlink()
 
 
 TROUBLES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from signerd.audit.disk import Disk
 from signerd.audit.frames import frame
 from signerd.audit.records import FORMAT, Record, encode
-from signerd.audit.segments import Header, name_of, pack
+from signerd.audit.segments import Header, pack, path_of
 
 
 def make_record(**fields: object) -> Record:
@@ -57,10 +57,10 @@ class ShardFiles:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "0"
-        self.directory.mkdir(mode=0o700)
+        (self.directory / "wal").mkdir(mode=0o700, parents=True)
 
     def put(self, data: bytes, number: int = 1) -> Path:
-        path = self.directory / name_of(number)
+        path = path_of(self.directory, number)
         path.write_bytes(data)
         return path
 

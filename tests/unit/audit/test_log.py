@@ -377,7 +377,7 @@ async def test_who_comes_soon_shares_a_write(
 async def test_a_next_segment_that_somebody_else_filled_is_never_emptied(
     log: Log, faulty: FaultyDisk, tmp_path: Path
 ) -> None:
-    foreign = tmp_path / "0" / "00000002.log"
+    foreign = tmp_path / "0" / "wal" / "00000002.log"
     foreign.write_bytes(b"x" * 5000)
     faulty.fault = errno.EIO
     await refused(log)
@@ -391,7 +391,7 @@ async def test_a_next_segment_that_somebody_else_filled_is_never_emptied(
 async def test_what_a_failed_try_left_over_does_not_hinder_the_next(
     log: Log, faulty: FaultyDisk, tmp_path: Path
 ) -> None:
-    (tmp_path / "0" / "00000002.log").write_bytes(b"SGNDLOG1")
+    (tmp_path / "0" / "wal" / "00000002.log").write_bytes(b"SGNDLOG1")
     faulty.fault = errno.EIO
     await refused(log)
     faulty.fault = None

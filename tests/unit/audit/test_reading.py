@@ -12,13 +12,13 @@ from signerd.audit import pages, reading
 from signerd.audit.frames import frame
 from signerd.audit.reading import Page, get_record, list_records
 from signerd.audit.records import FORMAT, Record, encode
-from signerd.audit.segments import End, Header, name_of, pack
+from signerd.audit.segments import End, Header, pack, path_of
 from signerd.errors import Reason, SignerdError
 
 
 def write_shard(directory: Path, shard: str, times: list[int], per_segment: int = 3) -> list[Path]:
     """Write a shard whose record N has time N of `times`; returns its segments."""
-    (directory / shard).mkdir()
+    (directory / shard / "wal").mkdir(parents=True)
     paths: list[Path] = []
     for begin in range(0, max(len(times), 1), per_segment):
         header = Header(
@@ -29,7 +29,7 @@ def write_shard(directory: Path, shard: str, times: list[int], per_segment: int 
             revision=0,
             shard=shard,
         )
-        paths.append(directory / shard / name_of(header.number))
+        paths.append(path_of(directory / shard, header.number))
         frames = [
             frame(n + 1, 0, encode(record_at(shard, n + 1, times[n])))
             for n in range(begin, len(times))[:per_segment]
@@ -110,7 +110,7 @@ def test_what_is_not_yet_durable_is_not_shown(tmp_path: Path) -> None:
     path = write_shard(tmp_path, "a", [1, 2], per_segment=99)[0]
     durable = End(1, path.stat().st_size)
     path.write_bytes(path.read_bytes() + frame(3, 0, encode(record_at("a", 3, 3))))
-    (tmp_path / "a" / name_of(2)).write_bytes(b"SGN")
+    path_of(tmp_path / "a", 2).write_bytes(b"SGN")
 
     assert places(list_records(tmp_path, page_size=9, own={"a": durable})) == [("a", 2), ("a", 1)]
     assert places(list_records(tmp_path, page_size=9)) == [("a", 3), ("a", 2), ("a", 1)]

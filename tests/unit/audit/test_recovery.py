@@ -30,7 +30,7 @@ def frame_ends() -> list[int]:
 
 def opened(shard: ShardFiles) -> tuple[int, int]:
     """Recover, close, and tell the last sequence and the length of the last segment."""
-    place = recover(shard.directory, "0", "i", Disk())
+    place, _ = recover(shard.directory, "0", "i", Disk())
     place.segment.close()
     return place.sequence, place.segment.length
 
@@ -119,7 +119,7 @@ def test_the_error_names_file_byte_and_sequence(shard: ShardFiles) -> None:
     ends = frame_ends()
     shard.put(WHOLE[: ends[2]] + b"\0" + WHOLE[ends[2] + 1 :])
 
-    with pytest.raises(SignerdError, match=rf"0/00000001.log: record 3 at byte {ends[2]}"):
+    with pytest.raises(SignerdError, match=rf"0/wal/00000001.log: record 3 at byte {ends[2]}"):
         opened(shard)
 
 
@@ -149,7 +149,7 @@ def test_a_new_segment_without_records_goes_on_behind_the_one_before(shard: Shar
     second = header_of(2, 7, len(WHOLE), revision=5)
     shard.put(second, number=2)
 
-    place = recover(shard.directory, "0", "i", Disk())
+    place, _ = recover(shard.directory, "0", "i", Disk())
     place.segment.close()
 
     assert (place.sequence, place.revision, place.segment.length) == (6, 5, len(second))
@@ -163,21 +163,22 @@ def test_a_segment_before_the_last_that_lost_its_end_is_refused(shard: ShardFile
     assert reason_of(shard) is Reason.AUDIT_CORRUPT
 
 
-def test_the_oldest_segments_may_be_gone(shard: ShardFiles) -> None:
-    shard.put(header_of(5, 100, 12345) + group_of(100, 2), number=5)
+def test_segments_may_only_be_gone_where_tiles_have_their_records(shard: ShardFiles) -> None:
+    shard.put(header_of(5, 100, 12345) + group_of(100, 200), number=5)
 
-    assert opened(shard)[0] == 101
-    assert check(shard.directory) == 2
+    for look in (lambda: opened(shard), lambda: check(shard.directory)):
+        with pytest.raises(SignerdError, match="record 1 is missing"):
+            look()
 
 
-def test_check_finds_what_the_start_leaves_unread(shard: ShardFiles) -> None:
+def test_damage_in_an_older_segment_is_found(shard: ShardFiles) -> None:
     first = frame_ends()[1]
     shard.put(WHOLE[: first + 30] + b"\0" + WHOLE[first + 31 :])
     shard.put(header_of(2, 7, len(WHOLE)) + group_of(7, 1), number=2)
 
-    assert opened(shard)[0] == 7
-    with pytest.raises(SignerdError, match="record 2 at byte"):
-        check(shard.directory)
+    for look in (lambda: opened(shard), lambda: check(shard.directory)):
+        with pytest.raises(SignerdError, match="record 2 at byte"):
+            look()
 
 
 @pytest.mark.parametrize(
@@ -208,10 +209,11 @@ def test_directory_and_files_belong_to_the_owner_alone(tmp_path: Path) -> None:
     directory = tmp_path / "a" / "0"
     directory.mkdir(parents=True, mode=0o777)
     os.close(lock(directory))
-    recover(directory, "0", "i", Disk()).segment.close()
+    recover(directory, "0", "i", Disk())[0].segment.close()
 
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (directory, directory / "wal")} == {0o700}
+    files = [directory / "lock", directory / "wal" / "00000001.log"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
 def test_a_second_opener_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_a_second_opener_is_refused_until_the_first_lets_go(tmp_path: Path) -> N
 
 def test_a_segment_is_never_opened_through_a_link(shard: ShardFiles, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(WHOLE)
-    (shard.directory / "00000001.log").symlink_to(tmp_path / "elsewhere")
+    (shard.directory / "wal" / "00000001.log").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(OSError, match="symbolic"):
         opened(shard)

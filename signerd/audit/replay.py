@@ -1,0 +1,83 @@
+"""The tree of a log as it is found: the edge that synced tiles have, and on it what the write-ahead file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from signerd.audit.damage import inconsistent
+from signerd.audit.growth import Growth
+from signerd.audit.proofs import Nodes
+from signerd.audit.tile_checks import check_tiles
+from signerd.audit.tree import HEIGHT, WIDTH, Edge, TreeHead
+
+
+class Replay:
+    """Takes the records of the write-ahead file in order. `known` are heads that the log must agree with."""
+
+    def __init__(self, directory: Path, known: Iterable[TreeHead] = ()) -> None:
+        self._directory = directory
+        self._known = tuple(known)
+        self._sizes = {head.size for head in self._known}
+        self._roots: dict[int, bytes] = {}
+        self._waiting: list[bytes] = []
+        self._rows: list[list[bytes]] = []
+        self.base = 0
+        self.growth = Growth(Edge())
+
+    @property
+    def size(self) -> int:
+        """How many records the log has."""
+        return self.growth.size + len(self._waiting)
+
+    def edge(self) -> Edge:
+        """The edge of the tiles that are synced: all of entries whose records are no longer ahead."""
+        return Edge(self.base, self._rows)
+
+    def begin(self, first_sequence: int) -> None:
+        """Begin with the oldest record of the write-ahead file. Raises AUDIT_CORRUPT, OSError."""
+        self.base = first_sequence - 1 + -(first_sequence - 1) % WIDTH
+        # Full tiles only: a partial one may not have outlived a crash.
+        nodes = Nodes(self._directory, derive=True)
+        level = 0
+        while count := self.base >> HEIGHT * level:
+            number, width = divmod(count, WIDTH)
+            self._rows.append(nodes.tile(level, number, width)[:width] if width else [])
+            level += 1
+        self.growth = Growth(self.edge())
+
+    def take(self, sequence: int, body: bytes) -> None:
+        """Take the next record."""
+        if sequence <= self.base:
+            return
+        self._waiting.append(body)
+        if len(self._waiting) == WIDTH or sequence in self._sizes:
+            self._grow()
+
+    def _grow(self) -> None:
+        self.growth.add(self._waiting)
+        self._waiting.clear()
+        if self.size in self._sizes:
+            self._roots[self.size] = self.growth.head().root
+
+    def finish(self) -> None:
+        """All records were taken.
+
+        Raises AUDIT_INCONSISTENT where the log is not one of a known head, AUDIT_CORRUPT if a record is found to blame.
+        """
+        self._grow()
+        for size, root in self._known:
+            if size > self.size:
+                raise inconsistent(
+                    self._directory, f"ends at record {self.size}, but a checkpoint says {size}"
+                )
+            if root != self._root_at(size):
+                check_tiles(self._directory, self.base)
+                raise inconsistent(self._directory, f"has another root at {size} than a checkpoint says")
+        if self.size < self.base:
+            raise inconsistent(self._directory, f"ends at record {self.size}, but its tiles at {self.base}")
+
+    def _root_at(self, size: int) -> bytes:
+        if size not in self._roots:
+            return Nodes(self._directory, derive=True).mth(0, size)
+        return self._roots[size]
