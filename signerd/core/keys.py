@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -87,6 +87,13 @@ class Key:
         raise SignerdError(
             Reason.VERSION_NOT_FOUND, f"key {self.name!r} has no version {number}", field="version"
         )
+
+    def rotated(self, added: KeyVersion, before: State) -> Key:
+        """The key with a new version as its primary; the primary before gets a state."""
+        versions = (
+            replace(one, state=before) if one.number == self.primary else one for one in self.versions
+        )
+        return replace(self, versions=(*versions, added), primary=added.number)
 
     def verifying(self) -> tuple[KeyVersion, ...]:
         """Versions that verify: the primary first, then newest first."""

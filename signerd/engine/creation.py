@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,7 +31,7 @@ from signerd.engine.tasks import Tasks
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material, Order
 from signerd.providers.guard import Guarded
-from signerd.state.changes import ChangeRequest
+from signerd.state.changes import Answer, ChangeRequest
 from signerd.state.journal import Journal
 from signerd.state.orders import PendingOrder
 from signerd.state.store import Store
@@ -44,6 +44,8 @@ DOUBTFUL = frozenset({Reason.PROVIDER_INTEGRITY, Reason.PROVIDER_UNAVAILABLE})
 logger = structlog.get_logger(__name__)
 Encode = Callable[[Key, int], bytes]
 """Makes the door's answer from the key and the state revision that has it."""
+Commit = Callable[[Material], Awaitable[Answer]]
+"""Writes to the state what material becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,26 @@ class Creator:
             created=self.now(),
             change=change,
         )
-        # And no material that nobody knows of.
+
+        async def commit(material: Material) -> Answer:
+            key = order.key_with(material.uri, material.public_key)
+            return await self.store.commit_key(
+                key, order.change, lambda revision: encode(key, revision), order.tag
+            )
+
+        return await self.carry_out(provider, order, commit, private_key)
+
+    async def carry_out(
+        self, provider: Guarded, order: PendingOrder, commit: Commit, private_key: bytes | None = None
+    ) -> bytes:
+        """Have material made and commit what comes of it, with the order in the journal meanwhile; gives the answer.
+
+        Material that is refused is destroyed again.
+        """
+        # No material that nobody knows of.
         await self.journal.begin(order)
         material = await self._material(provider, order, private_key)
-        return await self._committed(provider, order, material, encode)
+        return await self._committed(provider, order, material, commit)
 
     async def _material(self, provider: Guarded, order: PendingOrder, private_key: bytes | None) -> Material:
         instance = self.keyring.view.snapshot.instance
@@ -137,13 +155,10 @@ class Creator:
             raise
 
     async def _committed(
-        self, provider: Guarded, order: PendingOrder, material: Material, encode: Encode
+        self, provider: Guarded, order: PendingOrder, material: Material, commit: Commit
     ) -> bytes:
-        key = order.key_with(material.uri, material.public_key)
         try:
-            answer = await self.store.commit_key(
-                key, order.change, lambda revision: encode(key, revision), order.tag
-            )
+            answer = await commit(material)
         except SignerdError as error:
             if error.refused:
                 await self._undo(provider, order, material)

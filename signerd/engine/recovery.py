@@ -25,6 +25,7 @@ from signerd.engine.recorder import Facts, Recorder
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material
 from signerd.providers.guard import Guarded
+from signerd.state.changes import Answer
 from signerd.state.journal import Journal
 from signerd.state.orders import PendingOrder
 from signerd.state.store import Store
@@ -180,12 +181,8 @@ class Recovery:
         return await self._committed(order, material)
 
     async def _committed(self, order: PendingOrder, material: Material) -> SignerdError | None:
-        key = order.key_with(material.uri, material.public_key)
-        encode = self._answer(order)
         try:
-            answer = await self.store.commit_key(
-                key, order.change, lambda revision: encode(key, revision), order.tag
-            )
+            answer = await self._answered(order, material)
         except SignerdError as error:
             if error.refused:
                 return error
@@ -195,6 +192,16 @@ class Recovery:
                 Reason.KEY_EXISTS, f"key {order.key!r} was made by the same request, asked again"
             )
         return None
+
+    async def _answered(self, order: PendingOrder, material: Material) -> Answer:
+        encode = self._answer(order)
+        if order.version > 1:
+            added = order.version_with(material.uri, material.public_key)
+            return await self.store.commit_rotation(added, order, encode)
+        key = order.key_with(material.uri, material.public_key)
+        return await self.store.commit_key(
+            key, order.change, lambda revision: encode(key, revision), order.tag
+        )
 
     def _answer(self, order: PendingOrder) -> Encode:
         try:

@@ -91,9 +91,15 @@ def add_key(connection: Connection, secret: StateKey, head: Head, stored: Stored
 
 
 def add_version(connection: Connection, secret: StateKey, head: Head, stored: StoredKey) -> None:
-    """Write a key whose last version is new at revision `head.revision + 1`; raises STATE_TAMPERED."""
+    """Write a key whose last version is new at revision `head.revision + 1`; raises STATE_TAMPERED.
+
+    States of the other versions are written too.
+    """
     row = _raise_revision(connection, secret, head, stored)
     connection.execute(KEYS.update().where(KEYS.c.name == row.name).values(row._asdict()))
+    for version in stored.versions[:-1]:
+        same = (VERSIONS.c.key_name == version.key_name) & (VERSIONS.c.number == version.number)
+        connection.execute(VERSIONS.update().where(same).values(state=version.state))
     connection.execute(VERSIONS.insert().values(stored.versions[-1]._asdict()))
 
 

@@ -27,6 +27,8 @@ class Owner(NamedTuple):
     life: str
 
 
+LOST = "signerd/lost"
+"""The label of an order for a new version that says that the one before can't sign any more."""
 NOBODY = ""
 """The life of an order that was given up: anybody may settle it."""
 
@@ -45,9 +47,13 @@ class PendingOrder:
     created: datetime
     change: ChangeRequest
 
+    def version_with(self, uri: str, public_key: bytes) -> KeyVersion:
+        """The version that comes of the order; `public_key` is DER."""
+        return KeyVersion(self.key, self.version, State.ACTIVE, uri, public_key, self.created)
+
     def key_with(self, uri: str, public_key: bytes) -> Key:
         """The key that comes of the order; `public_key` is DER."""
-        version = KeyVersion(self.key, self.version, State.ACTIVE, uri, public_key, self.created)
+        version = self.version_with(uri, public_key)
         return Key(
             name=self.key,
             algorithm=self.algorithm,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from signerd.core.keys import Key, KeyVersion
+from signerd.core.keys import Key, KeyVersion, State
 from signerd.errors import Reason, SignerdError
 from signerd.state.authentication import check_key, tampered
 from signerd.state.changes import Answer, ChangeRequest, find_answer, keep_answer
@@ -24,7 +24,7 @@ from signerd.state.contents import (
     used_uri,
 )
 from signerd.state.database import Database
-from signerd.state.orders import remove_order
+from signerd.state.orders import LOST, PendingOrder, remove_order
 from signerd.state.rows import VersionRow, to_key, to_stored
 from signerd.state.snapshot import EMPTY, Snapshot, authenticate
 from signerd.state.state_key import StateKey
@@ -122,6 +122,28 @@ class Store:
             return response(key, stored.row.revision)
 
         return await self._commit(change, add)
+
+    async def commit_rotation(self, added: KeyVersion, order: PendingOrder, response: Encode) -> Answer:
+        """Add a version to its key and make it the primary; the order ends with it.
+
+        Where the order says that the primary before is lost, that one only verifies from now on. The rest is as with
+        `commit_version`; KEY_EXISTS also where the key has a version of that number meanwhile.
+        """
+
+        def add(connection: Connection, head: Head) -> bytes:
+            key = self._key(connection, head, added.key)
+            if not remove_order(connection, order.tag):
+                raise _settled(key.name)
+            if key.versions[-1].number + 1 != added.number:
+                message = f"key {key.name!r} has a version {added.number} already: somebody else rotated it"
+                raise SignerdError(Reason.KEY_EXISTS, message, field="name")
+            rotated = key.rotated(added, State.VERIFY_ONLY if LOST in order.labels else State.ACTIVE)
+            stored = to_stored(rotated, head.revision + 1)
+            _check_material(connection, key.name, stored.versions[-1:])
+            add_version(connection, self._secret, head, stored)
+            return response(rotated, stored.row.revision)
+
+        return await self._commit(order.change, add)
 
     def _key(self, connection: Connection, head: Head, name: str) -> Key:
         stored = read_key(connection, name)
