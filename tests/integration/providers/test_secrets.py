@@ -25,12 +25,13 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDOFTHEGREPTEST", "AWS_SECRET_ACCESS_KEY": "the/
 
 @dataclass
 class Rig:
-    """A provider's section, what it must not tell, and how to take its server away."""
+    """A provider's section, what it must not tell, how to take its server away, and whether it lets signerd in."""
 
     section: dict[str, Any]
     secrets: list[str]
     stop: Callable[[], object]
     environment: dict[str, str] = field(default_factory=dict)
+    works: bool = True
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def vault_approle(directory: Path) -> Iterator[Rig]:
 def vault_refusing(directory: Path) -> Iterator[Rig]:
     with vault_approle(directory) as rig:
         wrong = {"ROLE_ID": "a-role-id-that-is-wrong", "SECRET_ID": "a-secret-id-that-is-wrong"}
-        yield Rig(rig.section, list(wrong.values()), rig.stop, wrong)
+        yield Rig(rig.section, list(wrong.values()), rig.stop, wrong, works=False)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def aws_keys(directory: Path) -> Iterator[Rig]:
 def _hsm(directory: Path, pin: str) -> Rig:
     hsm = SoftHsm(directory)
     section = hsm.section().model_dump(mode="json", exclude_none=True)
-    return Rig({**section, "pin": {"env": "HSM_PIN"}}, [pin], hsm.remove, {"HSM_PIN": pin})
+    return Rig({**section, "pin": {"env": "HSM_PIN"}}, [pin], hsm.remove, {"HSM_PIN": pin}, pin == PIN)
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def _kubernetes(directory: Path, token: str, *, inside: bool = False) -> Iterato
         namespace = server.namespace("keys", role())
         kubeconfig = server.kubeconfig(token, inside=inside)
         section = {"type": "k8s-secret", "namespace": namespace, "kubeconfig": str(kubeconfig)}
-        yield Rig(section, [token], server.kill_api)
+        yield Rig(section, [token], server.kill_api, works=token == kubernetes.USER)
 
 
 def k8s_token_file(directory: Path) -> AbstractContextManager[Rig]:
@@ -140,7 +141,8 @@ def _gcp(directory: Path, granted: str = TOKEN) -> Iterator[Rig]:
             "NO_GCE_CHECK": "true",
         }
         section = {"type": "gcp-kms", "key_ring": RING, "endpoint": f"localhost:{server.port}"}
-        yield Rig(section, [TOKEN, *([granted] if granted else []), *lines], server.kill, environment)
+        secrets = [TOKEN, *([granted] if granted else []), *lines]
+        yield Rig(section, secrets, server.kill, environment, granted == TOKEN)
     assert tokens.asked
     tokens.shutdown()
     tokens.server_close()
@@ -217,7 +219,7 @@ def test_secrets_are_told_to_nobody(
             daemon.end()
         told |= written(daemon.directory)
     assert "serving" in told["log"]
-    assert "create first --provider p: 0" in told["callers"] or "PROVIDER_" in told["callers"]
+    assert ("create first --provider p: 0" in told["callers"]) is rig.works
     assert "create second --provider p: 0" not in told["callers without a server"]
     assert any(name.startswith("home/audit") for name in told)
     for secret in [*rig.secrets, PASSWORD]:
