@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -24,13 +24,14 @@ from signerd.engine.streams import StreamSigner
 from signerd.instance import Wiring, Worker, on_hangup, prepared, record_life, stop
 from signerd.methods import Parts, build_methods, utc_now
 from signerd.process import notify, settle_memory
-from signerd.provision import build_providers, log_warnings, open_audit_log, owner
+from signerd.provision import build_providers, log_warnings, open_audit_log, owner, start_sinks
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
 from signerd.rpc.keys import ANSWERS
 from signerd.rpc.listeners import Listeners
 from signerd.rpc.server import Limits
+from signerd.sinks.fanout import Fanout
 from signerd.state.database import Database, open_database
 from signerd.state.journal import Journal
 from signerd.state.snapshot import Snapshot
@@ -52,6 +53,7 @@ class Opened:
     store: Store
     snapshot: Snapshot
     log: Log
+    fanout: Fanout = field(default_factory=Fanout)
 
 
 @asynccontextmanager
@@ -63,11 +65,14 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         stack.push_async_callback(database.close)
         store = Store(database, wiring.state_key)
         snapshot = await store.open()
-        telemetry = Telemetry()
-        log = await open_audit_log(wiring, snapshot.instance, telemetry)
+        fanout = Fanout(config.audit.sinks)
+        telemetry = Telemetry(fanout.figures)
+        log = await open_audit_log(wiring, snapshot.instance, telemetry, fanout)
         stack.push_async_callback(log.close)
+        stack.push_async_callback(fanout.close)
+        await start_sinks(wiring, snapshot.instance, log, fanout)
         await store.load(log.revision)
-        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log))
+        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log, fanout))
         stack.push_async_callback(stop, worker)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
@@ -97,6 +102,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
             *(*found, *watcher_warnings(watcher), *recovery.warnings()),
             *(*promoter.warnings(), *checker.warnings()),
         ),
+        sinks=opened.fanout.figures,
         started=utc_now(),
         worker=wiring.worker,
         workers=wiring.workers,
@@ -105,7 +111,20 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     health = Health()
     parts = Parts(recovery, checker, status, StreamSigner(keyring, recorder, config.limits.payload))
     listeners = build_listeners(wiring, gate, parts, health)
-    return Worker(wiring, config, telemetry, log, keyring, providers, gate, health, watcher, listeners, parts)
+    return Worker(
+        wiring,
+        config,
+        telemetry,
+        log,
+        keyring,
+        providers,
+        gate,
+        health,
+        watcher,
+        listeners,
+        parts,
+        opened.fanout,
+    )
 
 
 def build_listeners(wiring: Wiring, gate: Gate, parts: Parts, health: Health) -> Listeners:

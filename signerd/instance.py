@@ -27,6 +27,7 @@ from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
 from signerd.rpc.listeners import Listeners
+from signerd.sinks.fanout import Fanout
 from signerd.state.location import Location, SqliteLocation, parse_location
 from signerd.state.migration import is_populated
 from signerd.state.state_key import StateKey, obtain_state_key, read_state_key
@@ -80,6 +81,7 @@ class Worker:
     watcher: Watcher
     listeners: Listeners
     parts: Parts
+    fanout: Fanout
 
     @property
     def status(self) -> StatusReader:
@@ -149,7 +151,12 @@ async def record_life(worker: Worker, operation: str) -> None:
         revision=worker.keyring.revision,
         detail=f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}",
     )
-    await worker.log.append(record).durable
+    try:
+        await worker.log.append(record).durable
+    except SignerdError:
+        # On record all the same where only a sink does not take it: it may come back while the daemon runs.
+        if not worker.log.writable:
+            raise
 
 
 async def stop(worker: Worker) -> None:
@@ -168,10 +175,11 @@ async def stop(worker: Worker) -> None:
 
 
 def on_hangup(worker: Worker, reload: Reload) -> None:
-    """Take over on SIGHUP what a running daemon can: limits here, the log's level in `reload`."""
+    """Take over on SIGHUP what a running daemon can: limits and rotated files here, the log's level in `reload`."""
 
     def hangup() -> None:
         worker.config = config = reload(worker.config)
+        worker.fanout.reopen()
         worker.gate.max_in_flight = config.limits.concurrent
         worker.parts.streams.max_payload = config.limits.payload
         worker.listeners.methods.signing.signer.max_payload = config.limits.payload

@@ -16,6 +16,7 @@ from signerd.providers.base import Setup
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
+from signerd.sinks.fanout import Fanout
 from signerd.state.orders import Owner
 from signerd.state.snapshot import Snapshot
 from signerd.telemetry import Telemetry
@@ -52,8 +53,8 @@ def owner(wiring: Wiring, shard: str) -> Owner:
     return Owner(place, secrets.token_hex(8))
 
 
-async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry) -> Log:
-    """The audit log of this worker; raises what opening it does."""
+async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry, fanout: Fanout) -> Log:
+    """The audit log of this worker; what is durable goes to `fanout`. Raises what opening it does."""
     audit = wiring.config.audit
     private_directory(audit.directory, "audit.directory")
 
@@ -68,7 +69,15 @@ async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry) ->
         f"worker-{wiring.worker}",
         instance=instance,
         tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
-        listener=LogListener(on_health, telemetry.count),
+        listener=LogListener(on_health, telemetry.count, release=fanout.release),
+    )
+
+
+async def start_sinks(wiring: Wiring, instance: str, log: Log, fanout: Fanout) -> None:
+    """Have the sinks follow the log from where they were; raises what starting them does."""
+    config = wiring.config
+    await fanout.start(
+        log, instance=instance, directory=config.audit.directory / log.shard, positions=config.home / "sinks"
     )
 
 

@@ -42,6 +42,54 @@ class Ended(Protocol):
     reason: str
 
 
+class SinkState(Protocol):
+    """What is shown of a sink of the audit log; `detail` is empty while it takes records."""
+
+    @property
+    def name(self) -> str:
+        """Configured name."""
+
+    @property
+    def detail(self) -> str:
+        """What is wrong."""
+
+    @property
+    def lag(self) -> int:
+        """Records that it does not have yet."""
+
+    @property
+    def delivered(self) -> int:
+        """Records that it took."""
+
+    @property
+    def dropped(self) -> int:
+        """Records that it was not given."""
+
+    @property
+    def failures(self) -> int:
+        """Deliveries that it did not take."""
+
+
+def sink_families(sinks: Sequence[SinkState]) -> Iterator[Metric]:
+    """The figures of all sinks."""
+    counters = (
+        ("delivered", "signerd_sink_delivered_total", "Audit records that a sink took."),
+        ("dropped", "signerd_sink_dropped_total", "Audit records that were left out of a sink."),
+        ("failures", "signerd_sink_failures_total", "Deliveries that a sink did not take."),
+    )
+    for field, name, text in counters:
+        tally = Tally({(sink.name,): getattr(sink, field) for sink in sinks})
+        yield tally.family(name, text, ("sink",))
+    lag = GaugeMetricFamily(
+        "signerd_sink_lag", "Durable audit records that a sink does not have yet.", labels=["sink"]
+    )
+    healthy = GaugeMetricFamily("signerd_sink_healthy", "1 if the sink takes records.", labels=["sink"])
+    for sink in sinks:
+        lag.add_metric([sink.name], float(sink.lag))
+        healthy.add_metric([sink.name], float(not sink.detail))
+    yield from (lag, healthy)
+
+
 class ProviderMeter:
     """What becomes of the calls to providers outside this process."""
 
@@ -139,7 +187,9 @@ class CheckpointMeter:
         )
         if self.mirror_lag is not None:
             yield GaugeMetricFamily(
-                "signerd_audit_mirror_lag_records", "Records that the mirror is behind.", value=self.mirror_lag
+                "signerd_audit_mirror_lag_records",
+                "Records that the mirror is behind.",
+                value=self.mirror_lag,
             )
             yield self._mirror_failures.family(
                 "signerd_audit_mirror_failures_total", "Copies to the mirror that failed.", ()
@@ -149,8 +199,9 @@ class CheckpointMeter:
 class Telemetry(Collector):
     """All metrics. Label values come from fixed sets or the configuration, never from a request."""
 
-    def __init__(self) -> None:
+    def __init__(self, sinks: Callable[[], Sequence[SinkState]] = lambda: ()) -> None:
         self._registry = own = CollectorRegistry()
+        self._sinks = sinks
         self._ended = Tally()
         self._audit_group_records = Distribution(_RECORDS)
         self.transport_rejected = Tally()
@@ -162,7 +213,7 @@ class Telemetry(Collector):
         self.in_flight = Gauge("signerd_in_flight", "Requests under way.", registry=own)
         self.audit_sequence = Gauge("signerd_audit_sequence", "Newest durable audit record.", registry=own)
         self.audit_healthy = Gauge(
-            "signerd_audit_healthy", "1 if the audit log can be written.", registry=own
+            "signerd_audit_healthy", "1 if the audit log and required sinks take records.", registry=own
         )
         self.snapshot_revision = Gauge("signerd_snapshot_revision", "State revision in use.", registry=own)
         self.key_check_failures = Gauge(
@@ -188,6 +239,7 @@ class Telemetry(Collector):
             "signerd_transport_rejected_total", "Requests that the transport refused.", ("cause",)
         )
         yield from self.providers.families()
+        yield from sink_families(self._sinks())
         yield from self.checkpoints.families()
         yield self.request_seconds.family("signerd_request_seconds", "Time to the answer.", "operation")
         groups = HistogramMetricFamily("signerd_audit_group_records", "Audit records per sync.")

@@ -12,7 +12,7 @@ from signerd.cli.options import output_option
 from signerd.cli.output import shows_table, time_text, write_facts, write_message
 
 if TYPE_CHECKING:
-    from signerd.v1.admin_pb2 import GetStatusResponse
+    from signerd.v1.admin_pb2 import GetStatusResponse, SinkStatus
 
 
 @click.command()
@@ -49,8 +49,15 @@ def _facts(answer: GetStatusResponse) -> list[tuple[str, str]]:
         ("caller", answer.caller),
         *((f"provider {one.name}", _health(one.healthy, one.type, one.detail)) for one in answer.providers),
         ("audit", _health(audit.healthy, f"{audit.shard} at {audit.sequence}", audit.detail)),
+        *((f"sink {one.name}", _sink(one)) for one in audit.sinks),
         *(("warning", warning) for warning in answer.warnings),
     ]
+
+
+def _sink(sink: SinkStatus) -> str:
+    left_out = f"{sink.dropped} left out" if sink.dropped else ""
+    kind = f"{sink.type}, required" if sink.required else sink.type
+    return _health(sink.healthy, kind, f"at {sink.position}", f"{sink.lag} behind", left_out, sink.detail)
 
 
 def _health(healthy: bool, *facts: str) -> str:

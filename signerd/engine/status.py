@@ -15,6 +15,7 @@ from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.providers.base import Health
 from signerd.providers.guard import Guarded
+from signerd.sinks.fanout import SinkFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Status:
     audit_healthy: bool
     audit_detail: str
     warnings: Sequence[str]
+    sinks: Sequence[SinkFigures]
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class StatusReader:
     log: Log
     providers: Mapping[str, Guarded]
     warnings: Callable[[], Sequence[str]]
+    sinks: Callable[[], Sequence[SinkFigures]]
     started: datetime
     worker: int = 0
     workers: int = 1
@@ -82,4 +85,5 @@ class StatusReader:
             audit_healthy=self.log.healthy,
             audit_detail=self.log.detail,
             warnings=list(self.warnings()),
+            sinks=self.sinks(),
         )

@@ -9,6 +9,7 @@ from signerd.engine.auditing import AuditReader, Found
 from signerd.engine.requests import ReadCall
 from signerd.engine.status import Status, StatusReader
 from signerd.rpc.messages import position
+from signerd.sinks.fanout import SinkFigures
 from signerd.v1 import admin_pb2, audit_pb2
 
 
@@ -82,9 +83,26 @@ def status_message(status: Status, caller: Caller) -> admin_pb2.GetStatusRespons
             sequence=status.sequence,
             healthy=status.audit_healthy,
             detail=status.audit_detail,
+            sinks=[sink_message(sink) for sink in status.sinks],
         ),
         warnings=status.warnings,
         caller=caller.subject,
     )
     message.start_time.FromDatetime(status.started)
     return message
+
+
+def sink_message(sink: SinkFigures) -> admin_pb2.SinkStatus:
+    """A sink as it goes over the wire."""
+    return admin_pb2.SinkStatus(
+        name=sink.name,
+        type=sink.type,
+        required=sink.required,
+        healthy=not sink.detail,
+        detail=sink.detail,
+        position=sink.position,
+        lag=sink.lag,
+        delivered=sink.delivered,
+        dropped=sink.dropped,
+        failures=sink.failures,
+    )

@@ -16,7 +16,6 @@ from signerd.audit.records import Record
 from signerd.config_sinks import SinkConfig
 from signerd.errors import SignerdError
 from signerd.sinks.base import Origin
-from signerd.sinks.catching_up import read
 from signerd.sinks.delivery import Delivery, Gap, Told
 from signerd.sinks.holding import Group, Holding
 from signerd.sinks.positions import PositionFile
@@ -54,7 +53,7 @@ class _Followed:
 class Fanout:
     """Hands what is durable to the sinks. Until `start` and without sinks it releases at once."""
 
-    def __init__(self, sections: Sequence[SinkConfig]) -> None:
+    def __init__(self, sections: Sequence[SinkConfig] = ()) -> None:
         self._sections = sections
         self._followed: list[_Followed] = []
         self._stream: Stream | None = None
@@ -82,6 +81,8 @@ class Fanout:
         """
         if not self._sections:
             return
+        from signerd.sinks.catching_up import read
+
         origin = Origin(instance, log.shard)
         stream = Stream(log.sequence, partial(read, directory, lambda: log.end))
         self._log = log

@@ -58,13 +58,39 @@ class ProviderStatus(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class AuditStatus(_message.Message):
-    __slots__ = ("shard", "sequence", "healthy", "detail")
+    __slots__ = ("shard", "sequence", "healthy", "detail", "sinks")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    SINKS_FIELD_NUMBER: _ClassVar[int]
     shard: str
     sequence: int
     healthy: bool
     detail: str
-    def __init__(self, shard: _Optional[str] = ..., sequence: _Optional[int] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
+    sinks: _containers.RepeatedCompositeFieldContainer[SinkStatus]
+    def __init__(self, shard: _Optional[str] = ..., sequence: _Optional[int] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ..., sinks: _Optional[_Iterable[_Union[SinkStatus, _Mapping]]] = ...) -> None: ...
+
+class SinkStatus(_message.Message):
+    __slots__ = ("name", "type", "required", "healthy", "detail", "position", "lag", "delivered", "dropped", "failures")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    required: bool
+    healthy: bool
+    detail: str
+    position: int
+    lag: int
+    delivered: int
+    dropped: int
+    failures: int
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., required: _Optional[bool] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ..., position: _Optional[int] = ..., lag: _Optional[int] = ..., delivered: _Optional[int] = ..., dropped: _Optional[int] = ..., failures: _Optional[int] = ...) -> None: ...
