@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 import httptools
 
 from tests.support.servers.aws import end_with_parent
-from tests.support.servers.aws_material import Fields, Kms, dumps
+from tests.support.servers.aws_material import Kms, dumps
+from tests.support.servers.aws_model import Fields
 from tests.support.servers.aws_signing import Refusal
 
 Fault = Callable[[Callable[[], bytes]], bytes | None]

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
-from botocore.model import ServiceModel
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.servers.aws_signing import SIGNING, Refusal, invalid, signed, unwrapped, wrapping_key
+from tests.support.servers.aws_model import Fields, check_fields, enumeration
+from tests.support.servers.aws_signing import (
+    SIGNING,
+    Refusal,
+    invalid,
+    signed,
+    specs,
+    unwrapped,
+    wrapping_key,
+)
 
-Fields = dict[str, Any]
 ACCOUNT = "111122223333"
 LONGEST = 4096
 GENERATE: dict[str, Callable[[], Any]] = {
@@ -54,52 +61,28 @@ class Key:
     tags: dict[str, str] = field(default_factory=dict)
     manager: str = "CUSTOMER"
     hidden: int = 0
+    text: str = ""
+    created: float = field(default_factory=time.time)
+    deletion: float = 0.0
 
     def metadata(self) -> Fields:
+        used = "SigningAlgorithms" if self.usage == "SIGN_VERIFY" else "EncryptionAlgorithms"
         return {
             "AWSAccountId": ACCOUNT,
             "KeyId": self.id,
             "Arn": self.arn,
+            "CreationDate": self.created,
+            "Description": self.text,
             "Enabled": self.state == "Enabled",
             "KeyUsage": self.usage,
             "KeyState": self.state,
             "Origin": self.origin,
             "KeyManager": self.manager,
-            "KeySpec": self.spec,
-            "CustomerMasterKeySpec": self.spec,
-            "SigningAlgorithms": SIGNING.get(self.spec, []),
+            **specs(self.spec),
+            used: SIGNING.get(self.spec, ["SYMMETRIC_DEFAULT"]),
             "MultiRegion": False,
+            **({"DeletionDate": self.deletion} if self.state == "PendingDeletion" else {}),
         }
-
-
-@cache
-def service() -> ServiceModel:
-    return botocore.session.get_session().get_service_model("kms")
-
-
-def check_fields(operation: str, given: Fields) -> None:
-    """Refuse what the operation does not have, lacks, or what is not of its enumeration."""
-    shape = service().operation_model(operation).input_shape
-    members = shape.members if shape else {}
-    if unknown := given.keys() - members.keys():
-        raise Refusal("SerializationException", f"unknown fields {sorted(unknown)}")
-    for name in shape.required_members if shape else []:
-        if name not in given:
-            raise invalid(
-                f"Value null at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: not null"
-            )
-    for name, value in given.items():
-        allowed = members[name].metadata.get("enum")
-        if allowed and value not in allowed:
-            raise enumeration(name, value, allowed)
-
-
-def enumeration(name: str, value: str, allowed: list[str]) -> Refusal:
-    shown = f"{name[0].lower()}{name[1:]}"
-    return invalid(
-        f"Value '{value}' at '{shown}' failed to satisfy constraint: "
-        f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-    )
 
 
 class Kms:
@@ -156,6 +139,7 @@ class Kms:
             None if external else GENERATE[spec](),
             {tag["TagKey"]: tag["TagValue"] for tag in given.get("Tags", [])},
             hidden=self.hide_new_keys,
+            text=given.get("Description", ""),
         )
         self.keys[key_id] = made
         return {"KeyMetadata": made.metadata()}
@@ -169,7 +153,7 @@ class Kms:
         return {
             "KeyId": found.arn,
             "PublicKey": base64.b64encode(der).decode(),
-            "KeySpec": found.spec,
+            **specs(found.spec),
             "KeyUsage": found.usage,
             "SigningAlgorithms": SIGNING[found.spec],
         }
@@ -214,7 +198,14 @@ class Kms:
         if not 7 <= days <= 30:
             raise invalid(f"Value '{days}' at 'pendingWindowInDays' failed to satisfy constraint")
         self._changed(given, "PendingDeletion", ("Enabled", "Disabled", "PendingImport"))
-        return {"KeyId": given["KeyId"], "PendingWindowInDays": days, "KeyState": "PendingDeletion"}
+        found = self.key(given["KeyId"])
+        found.deletion = time.time() + days * 86_400
+        return {
+            "KeyId": found.arn,
+            "DeletionDate": found.deletion,
+            "PendingWindowInDays": days,
+            "KeyState": "PendingDeletion",
+        }
 
     def _changed(self, given: Fields, state: str, allowed: tuple[str, ...]) -> Fields:
         if "alias/" in given["KeyId"]:
@@ -268,7 +259,7 @@ class Kms:
             raise Refusal("InvalidImportTokenException", "the token is not one for this key")
         found.private_key = unwrapped(base64.b64decode(given["EncryptedKeyMaterial"]), found.spec)
         found.state = "Enabled"
-        return {"KeyId": found.arn}
+        return {"KeyId": found.arn, "KeyMaterialId": secrets.token_hex(32)}
 
 
 def invalid_state(key: Key) -> Refusal:

@@ -29,6 +29,11 @@ SIGNING = {
 }
 
 
+def specs(spec: str) -> dict[str, str]:
+    """The fields that tell a key's spec; the older one has no values for newer specs (service model)."""
+    return {"KeySpec": spec, **({} if spec.startswith("ML_DSA") else {"CustomerMasterKeySpec": spec})}
+
+
 class Refusal(Exception):
     """An error of the API: its type, text and HTTP status."""
 

@@ -104,3 +104,24 @@ async def test_nothing_secret_gets_into_the_audit_log(daemon: Daemon, fake: Fake
     shown = repr(daemon.records())
     assert daemon.records()
     assert ENVIRONMENT["AWS_SECRET_ACCESS_KEY"] not in shown
+
+
+async def test_an_alias_that_was_moved_or_removed_is_put_right(daemon: Daemon, fake: FakeKms) -> None:
+    await daemon.add_key("release")
+    (made,) = fake.kms.keys.values()
+    fake.kms.aliases.clear()
+    (finding,) = (await daemon.call("Keys/CheckKeys", CheckKeysRequest())).findings
+    assert finding.ok
+    assert fake.kms.aliases == {"alias/signerd/release": made.id}
+    assert "promote-key" in [record.operation for record in daemon.records()]
+
+
+async def test_an_alias_of_somebody_else_is_told_by_a_check(daemon: Daemon, fake: FakeKms) -> None:
+    await daemon.add_key("release")
+    foreign = fake.kms.answer("CreateKey", {})["KeyMetadata"]["KeyId"]
+    fake.kms.aliases["alias/signerd/release"] = foreign
+    (finding,) = (await daemon.call("Keys/CheckKeys", CheckKeysRequest())).findings
+    assert (finding.ok, finding.reason) == (False, "PROVIDER_REFUSED")
+    assert foreign in finding.message
+    assert fake.kms.aliases == {"alias/signerd/release": foreign}
+    await daemon.call("Signer/Sign", SignRequest(key="release", message=b"some bytes"))

@@ -188,3 +188,33 @@ async def test_an_account_with_many_keys_of_others(provider: AwsKmsProvider, fak
     assert held.keys() == {one.uri for one in made} | {foreign_uri}
     assert held[foreign_uri].tags == {}
     assert [held[one.uri] for one in made] == made
+
+
+async def test_a_key_that_is_denied_makes_no_other_unhealthy(provider: AwsKmsProvider, fake: FakeKms) -> None:
+    made = await provider.create(order())
+    await provider.sign(made.uri, DEFAULT, GIVEN)
+    fake.behaviour.fail("Sign", error("AccessDeniedException"))
+    assert await reason(provider.sign(made.uri, DEFAULT, GIVEN)) is Reason.PROVIDER_DENIED
+    assert provider.health().healthy
+    fake.behaviour.fail("Sign", error("ExpiredTokenException"))
+    assert await reason(provider.sign(made.uri, DEFAULT, GIVEN)) is Reason.PROVIDER_DENIED
+    assert not provider.health().healthy
+    await provider.sign(made.uri, DEFAULT, GIVEN)
+    assert provider.health().healthy
+
+
+async def test_a_throttled_first_signature_keeps_the_key(provider: AwsKmsProvider, fake: FakeKms) -> None:
+    guarded = Guarded("kms", "aws-kms", provider)
+    fake.behaviour.fail("Sign", *[error("ThrottlingException", "Rate exceeded")] * 3)
+    made = await guarded.create(order())
+    assert [one.uri for one in await provider.held()] == [made.uri]
+
+
+async def test_what_may_not_be_looked_at_may_be_anybodys(provider: AwsKmsProvider, fake: FakeKms) -> None:
+    made = await provider.create(order())
+    for operation in ("ListResourceTags", "DescribeKey"):
+        fake.behaviour.fail(operation, error("AccessDeniedException"))
+        (found,) = await provider.held()
+        assert (found.uri, found.tags, found.unsure) == (made.uri, {}, True)
+    (found,) = await provider.held()
+    assert (found.tags, found.unsure) == (order().tags, False)
