@@ -1,0 +1,128 @@
+"""Where checkpoints are known besides this daemon: witnesses that cosign them, and a mirror of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from signerd.audit.checkpoints import Checkpoint
+from signerd.audit.log import Log
+from signerd.engine.outside import Outside, proof
+from signerd.mirrors.mirror import Mirror
+from signerd.mirrors.targets import MirrorFault
+from signerd.telemetry import CheckpointMeter
+from signerd.witnesses.quorum import Witnesses
+from signerd.witnesses.witness import Submission
+
+MIRROR_PAUSE: Final = 5.0
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Anchors:
+    """Witnesses and mirror of one shard, as far as they are configured.
+
+    `disowned` is called, once, when a witness has seen another log of this name: this one was cut or put back.
+    """
+
+    log: Log
+    outside: Outside
+    meter: CheckpointMeter
+    disowned: Callable[[str], None] = lambda why: None
+    problem: str = ""
+    _newest: Checkpoint | None = None
+    _copied: Checkpoint | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def witnesses(self) -> Witnesses | None:
+        """The witnesses, if there are any."""
+        return self.outside.witnesses
+
+    @property
+    def copy(self) -> Mirror | None:
+        """The mirror, if there is one."""
+        return self.outside.mirror
+
+    @property
+    def required(self) -> bool:
+        """Whether what waits for a checkpoint waits for the quorum."""
+        return self.witnesses is not None and self.witnesses.required
+
+    @property
+    def quorum(self) -> int:
+        """How many cosignatures are wanted."""
+        return self.witnesses.quorum if self.witnesses else 0
+
+    @property
+    def lag(self) -> int:
+        """Records that a checkpoint covers and the mirror has not."""
+        return self._newest.size - self.copy.size if self.copy and self._newest else 0
+
+    def warnings(self) -> list[str]:
+        """What an operator should know."""
+        found = [self.problem] if self.problem else []
+        if self.copy is not None and self.copy.problem and self._newest is not None:
+            found.append(f"audit log: the mirror is {self.lag} records behind: {self.copy.problem}")
+        for one in self.witnesses.members if self.witnesses else ():
+            if one.problem and self._newest is not None:
+                found.append(f"audit log: witness {one.name} {one.problem}")
+        return found
+
+    async def cosign(self, made: Checkpoint, text: bytes) -> list[bytes]:
+        """Signature lines of the witnesses that cosign; none without witnesses."""
+        if self.witnesses is None:
+            return []
+        asked = Submission(made.size, text, made.note)
+        done = await self.witnesses.cosign(asked, self._prove)
+        why = done.disowned(self.log.tree_head().size)
+        if why and not self.problem:
+            self.problem = f"audit log: {why}: this log was cut or put back"
+            logger.error("a witness disowns the audit log", problem=why)
+            self.disowned(why)
+        return [one.line for one in done.cosignatures]
+
+    async def _prove(self, old: int, size: int) -> Sequence[bytes]:
+        return await proof(self.outside.directory, old, size, self.log)
+
+    def mirror(self, made: Checkpoint) -> None:
+        """Have a checkpoint copied in the background, with all that it covers."""
+        self._newest = made
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Copy to the mirror until cancelled: always the newest checkpoint."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if not await self._copy_newest():
+                await asyncio.sleep(MIRROR_PAUSE)
+                self._changed.set()
+
+    async def _copy_newest(self) -> bool:
+        made, copy = self._newest, self.copy
+        if copy is None or made is None:
+            return True
+        try:
+            await copy.copy(made.size, made.note)
+        except MirrorFault as fault:
+            logger.warning("the audit log's mirror is behind", records=self.lag, problem=str(fault))
+            self.meter.mirror_failed()
+            return False
+        finally:
+            self.meter.mirror_lag = self.lag
+        self._copied = made
+        return True
+
+    async def settle(self) -> None:
+        """Copy the newest checkpoint now, if it is not yet and the mirror was well."""
+        if self._newest is not self._copied and self.copy is not None and not self.copy.problem:
+            await self._copy_newest()
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self.outside.close()
