@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench.audited import measure_log
 from bench.cases import Bench
 from bench.measures import Measure, Sample, alone, table, write
 from bench.processes import address, bare_server, daemon
@@ -30,6 +31,7 @@ def main() -> None:
         place = Path(directory)
         measures = [*throughput(place, options), *start_up(place, options.only)]
         given = (options.only, options.rounds, options.seconds)
+        measures += measure_log(place.resolve(), *given, progress)
         measures += measure_providers(place.resolve(), *given, progress)
     progress("")
     print(table(measures))
@@ -38,7 +40,7 @@ def main() -> None:
 
 def throughput(directory: Path, options: argparse.Namespace) -> list[Measure]:
     """All cases that need a running daemon and nothing else."""
-    if options.only.startswith("provider"):
+    if options.only.startswith(("provider", "audit")):
         return []
     home = directory / "home"
     with daemon(home) as (process, _), bare_server(directory) as bare:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -20,10 +20,13 @@ PATIENCE = 30.0
 
 @contextlib.contextmanager
 def daemon(
-    home: Path, config: str = "", environment: Mapping[str, str] | None = None
+    home: Path,
+    config: str = "",
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (str(BIN / "signerd"),),
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
     """A daemon, on its embedded default without a config; gives its process and the seconds from start to SERVING."""
-    command = [str(BIN / "signerd"), "serve"]
+    command = [*program, "serve"]
     if config:
         file = home.parent / f"{home.name}.yaml"
         file.write_text(config)
