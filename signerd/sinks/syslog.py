@@ -86,10 +86,15 @@ def _await_acknowledgement(connection: socket.socket, deadline: float) -> None:
     """Wait until no sent byte is unacknowledged, and look whether the receiver is still there."""
     pause = _FIRST_LOOK
     while _unacknowledged(connection):
+        _check(connection)
         if _left(deadline) <= pause:
             raise Unaccepted("the receiver does not acknowledge what it is sent")
         time.sleep(pause)
         pause = min(2 * pause, _SLOWEST_LOOK)
+    _check(connection)
+
+
+def _check(connection: socket.socket) -> None:
     if _ended(connection):
         raise Unaccepted("the receiver has closed the connection")
 
