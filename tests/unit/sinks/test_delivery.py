@@ -155,7 +155,7 @@ async def test_a_sink_may_ask_to_be_left_alone(monkeypatch: pytest.MonkeyPatch) 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(delivery.asyncio, "sleep", sleep)
+    monkeypatch.setattr("signerd.sinks.delivery.asyncio.sleep", sleep)
     followed = Followed()
     for problem in (Unaccepted("429", 7.0), Unaccepted("503", 1e6), Unaccepted("500")):
         await followed.delivery._failed(problem)
