@@ -19,7 +19,7 @@ SendOne = Callable[[SignRequest, float], Awaitable[SignResponse]]
 SendBatch = Callable[[list[SignRequest], float], Awaitable[list[Outcome]]]  # one outcome for each
 
 MOST_BYTES = 1024 * 1024
-SMALL = 16
+SMALL = 32
 TOO_MUCH = frozenset({Reason.REQUEST_TOO_LARGE, Reason.BATCH_SIZE_INVALID})
 
 
@@ -34,13 +34,14 @@ class Waiting(NamedTuple):
 class Coalescer:
     """Joins calls; `most` items in a batch, `flights` requests under way at once."""
 
-    def __init__(self, send: SendOne, send_batch: SendBatch, most: int = 100, flights: int = 2) -> None:
+    def __init__(self, send: SendOne, send_batch: SendBatch, most: int = 100, flights: int = 4) -> None:
         self._send = send
         self._send_batch = send_batch
         self._most = most
         self._free = flights
         self._room = MOST_BYTES
         self._flights = flights
+        self._aloft = 0
         self._waiting: deque[Waiting] = deque()
         self._departure: asyncio.Handle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,11 +71,11 @@ class Coalescer:
         self._waiting.clear()
 
     async def _alone(self, request: SignRequest, timeout: float) -> SignResponse:
-        self._free -= 1
+        self._take_off(1)
         try:
             return await self._send(request, timeout)
         finally:
-            self._land(asyncio.get_running_loop())
+            self._land(1, asyncio.get_running_loop())
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         # At the end of this turn of the loop: calls made in the same turn leave together.
@@ -83,10 +84,11 @@ class Coalescer:
 
     def _depart(self, loop: asyncio.AbstractEventLoop) -> None:
         self._departure = None
-        share = max(SMALL, -(-len(self._waiting) // max(1, self._free)))
+        # An equal part for each flight, of those in the air too: one that has nearly all leaves the daemon idle.
+        share = max(SMALL, -(-(len(self._waiting) + self._aloft) // self._flights))
         while self._free and self._waiting:
             if batch := self._take(min(share, self._most)):
-                self._free -= 1
+                self._take_off(len(batch))
                 task = loop.create_task(self._fly(batch, loop))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -115,7 +117,7 @@ class Coalescer:
             outcomes = [SignerdError(Reason.CANCELLED, "the client was closed")] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, no caller may wait for ever
             outcomes = [SignerdError(Reason.INTERNAL, f"{type(error).__name__}: {error}")] * len(batch)
-        self._land(loop)
+        self._land(len(batch), loop)
         _settle(batch, outcomes)
 
     async def _outcomes(self, batch: list[Waiting], timeout: float) -> list[Outcome]:
@@ -137,8 +139,13 @@ class Coalescer:
         except SignerdError as error:
             return error
 
-    def _land(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _take_off(self, calls: int) -> None:
+        self._free -= 1
+        self._aloft += calls
+
+    def _land(self, calls: int, loop: asyncio.AbstractEventLoop) -> None:
         self._free += 1
+        self._aloft -= calls
         self._plan(loop)
 
 

@@ -77,3 +77,15 @@ async def test_other_refusals_of_a_batch_reach_all(reason: Reason) -> None:
 
     found = await outcomes(Broken(), [SignRequest(key="k", message=b"m") for _ in range(5)])
     assert {one.reason for one in found[1:] if isinstance(one, SignerdError)} == {reason}
+
+
+async def test_calls_are_spread_equally_over_the_flights() -> None:
+    class Slow(SmallDaemon):
+        async def sign(self, request: SignRequest, timeout: float) -> SignResponse:
+            await asyncio.sleep(0.01)
+            return await super().sign(request, timeout)
+
+    daemon = Slow()
+    coalescer = Coalescer(daemon.sign, daemon.sign_batch, most=256, flights=4)
+    await asyncio.gather(*(coalescer.sign(SignRequest(key="k"), 5.0) for _ in range(200)))
+    assert max(daemon.batches) == 50
