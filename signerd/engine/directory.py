@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.core.keys import Key
-from signerd.core.names import check_ids, check_key_name
+from signerd.core.names import RESERVED, check_ids, check_key_name
 from signerd.engine.keyring import Keyring, SigningVersion
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
@@ -69,7 +69,7 @@ class Directory:
             return await self.keyring.find_key(call.key, call.min_revision)
 
     async def page(self, caller: Caller, call: ReadCall, size: int, after: str) -> Page:
-        """Keys by name from `after` on; size 0 is 100, at most 1,000."""
+        """Keys by name from `after` on, without the daemon's own; size 0 is 100, at most 1,000."""
         facts = Facts("list-keys", "", 0, call.request_id, call.traceparent)
         async with self.recorder.attempt(caller, facts):
             check_call(call)
@@ -77,7 +77,7 @@ class Directory:
             check_page_token(after)
             await self.keyring.catch_up(call.min_revision)
             snapshot = self.keyring.view.snapshot
-            names = sorted(name for name in snapshot.keys if name >= after)
+            names = sorted(name for name in snapshot.keys if name >= after and not name.startswith(RESERVED))
             shown = names[: size or DEFAULT_PAGE]
             rest = names[len(shown) :]
             return Page([snapshot.keys[name] for name in shown], rest[0] if rest else "", snapshot.revision)

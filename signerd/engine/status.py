@@ -9,6 +9,7 @@ from datetime import datetime
 from signerd import __version__
 from signerd.audit.log import Log
 from signerd.authz.identity import Caller
+from signerd.core.names import RESERVED
 from signerd.engine.directory import check_call
 from signerd.engine.keyring import Keyring
 from signerd.engine.recorder import Facts, Recorder
@@ -78,7 +79,7 @@ class StatusReader:
             worker=self.worker,
             workers=self.workers,
             revision=self.keyring.revision,
-            keys=len(self.keyring.view.snapshot.keys),
+            keys=sum(not name.startswith(RESERVED) for name in self.keyring.view.snapshot.keys),
             providers=[(name, one.type, one.health()) for name, one in sorted(self.providers.items())],
             shard=self.log.shard,
             sequence=self.log.sequence,

@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 
 from signerd.audit.reading import list_records
 from signerd.audit.records import Record
+from signerd.authz.identity import DAEMON
 from signerd.config import Config
 from signerd.config_file import read
 from signerd.daemon import running
@@ -32,7 +33,6 @@ from signerd.v1.keys_pb2 import CreateKeyRequest
 from tests.support.refusals import from_call
 
 PROVIDERS = "providers: {keys: {type: memory}}\n"
-LIFE = ("start", "stop")
 
 
 @contextmanager
@@ -68,9 +68,9 @@ class Daemon:
         return await self.call("Keys/CreateKey", CreateKeyRequest(name=name, **fields))
 
     def records(self) -> list[Record]:
-        """All durable records of requests, oldest first."""
+        """All durable records of requests, oldest first; without what the daemon does by itself."""
         entries = list_records(self.home / "audit", page_size=1000).entries[::-1]
-        return [entry.record for entry in entries if entry.record.operation not in LIFE]
+        return [entry.record for entry in entries if entry.record.caller != DAEMON.subject]
 
 
 @asynccontextmanager
