@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from signerd.audit.tiles import pack, unpack
 from signerd.audit.tree import WIDTH, Edge, Tile, TreeHead
-from signerd.core.merkle import leaf_hash
+from signerd.core.merkle import leaf_hashes
 
 
 class Slab(NamedTuple):
@@ -54,7 +54,7 @@ class Growth:
             taken = bodies[at : at + WIDTH - self.size % WIDTH]
             at += len(taken)
             self._bundle += pack(taken)
-            for tile in self._edge.extend([leaf_hash(body) for body in taken]):
+            for tile in self._edge.extend(leaf_hashes(taken)):
                 if tile.level == 0:
                     full.append(Slab(bytes(self._bundle), tile))
                     self._bundle.clear()

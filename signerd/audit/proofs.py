@@ -14,7 +14,7 @@ from signerd.audit.reading import entries
 from signerd.audit.segments import End
 from signerd.audit.tiles import read_tile, tile_path
 from signerd.audit.tree import HEIGHT, WIDTH
-from signerd.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, tree_hash
+from signerd.core.merkle import EMPTY_ROOT, leaf_hashes, node_hash, tree_hash
 from signerd.errors import SignerdError
 
 
@@ -66,7 +66,7 @@ class Nodes:
         first = number * WIDTH
         if level:
             return [tree_hash(self._look(level - 1, first + at, WIDTH)[:WIDTH]) for at in range(width)]
-        found = [leaf_hash(body) for body in entries(self._directory, first, first + width - 1, self._own)]
+        found = leaf_hashes(entries(self._directory, first, first + width - 1, self._own))
         if len(found) < width:
             raise corrupt_file(
                 self._directory, tile_path(0, number), first + len(found) + 1, "is not in the log"

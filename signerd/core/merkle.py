@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -13,6 +13,11 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 def leaf_hash(entry: bytes) -> bytes:
     """Hash of one entry: SHA-256 of 0x00 and the entry."""
     return sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each of many entries, faster."""
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -26,7 +31,9 @@ def tree_hash(hashes: Sequence[bytes]) -> bytes:
     if not level:
         return EMPTY_ROOT
     while len(level) > 1:
-        paired = [node_hash(level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        nodes = iter(level)
+        # node_hash, but a call of it costs as much as the hash.
+        paired = [sha256(b"\x01" + left + right).digest() for left, right in zip(nodes, nodes, strict=False)]
         # A last node without a sibling rises as it is: its subtree is the largest power of two's rest.
         level = paired + level[len(paired) * 2 :]
     return level[0]

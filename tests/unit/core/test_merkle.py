@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signerd.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, tree_hash
+from signerd.core.merkle import EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash, tree_hash
 
 # Roots of the first entries of the test tree of certificate-transparency (merkletree/merkle_tree_test.cc).
 ENTRIES = [
@@ -49,3 +49,8 @@ def test_known_roots(size: int) -> None:
 @given(st.lists(st.binary(max_size=4), max_size=70))
 def test_equals_the_definition(entries: list[bytes]) -> None:
     assert tree_hash([leaf_hash(entry) for entry in entries]) == recursive(entries)
+
+
+@given(st.lists(st.binary(max_size=4), max_size=5))
+def test_many_leaves_are_hashed_like_one(entries: list[bytes]) -> None:
+    assert leaf_hashes(entries) == [leaf_hash(entry) for entry in entries]
