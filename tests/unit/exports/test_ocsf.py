@@ -1,7 +1,8 @@
 """Events are of OCSF's class API Activity (6003), with all attributes that the class and its objects require.
 
-The rules below are those of github.com/ocsf/ocsf-schema, version 1.2.0, still so in 1.8.0: events/base_event.json,
-events/application/api_activity.json, objects/{actor,api,metadata,network_endpoint,product,request,user}.json.
+The rules below are those of github.com/ocsf/ocsf-schema, version 1.2.0, the same in 1.1.0 and 1.9.0-dev:
+events/base_event.json, events/application/api_activity.json and
+objects/{actor,api,metadata,network_endpoint,product,request,user}.json.
 """
 
 from __future__ import annotations
