@@ -33,12 +33,13 @@ integration: venv ## tests against real servers on this machine
 	@$(PYTEST) -n auto --maxprocesses=4 --dist loadfile tests/integration/providers
 
 .PHONY: interop
-interop: venv ## tests with real clients (cosign v2 and v3, openssl)
-	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3
+interop: venv ## tests with real clients (cosign v2 and v3, openssl, tessera's fsck)
+	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 fsck sumdb
 	@$(PYTEST) tests/interop
 
 .PHONY: soak
 soak: venv ## long tests that hunt leaks and rare failures
+	@$(RUN) -m tools.install_tools fsck sumdb
 	@SIGNERD_SOAK=1 $(PYTEST) -m soak --timeout=0 tests
 
 .PHONY: lint

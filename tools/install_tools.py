@@ -1,6 +1,6 @@
 """Install pinned programs that tests and lint run, into .cache/tools; what is there already is left alone.
 
-Run it as `python -m tools.install_tools buf cosign-v2 cosign-v3 kube-apiserver`.
+Run it as `python -m tools.install_tools buf cosign-v2 cosign-v3 fsck sumdb kube-apiserver`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".cache" / "tools"
 BUF_PINS = ROOT / "tools" / "buf"
+SUMDB = ROOT / "tests" / "interop" / "sumdb"
 
 
 class InstallFailedError(Exception):
@@ -45,6 +46,14 @@ def install_buf(_tool: Tool, directory: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(BUF_PINS / name, directory / name)
     run(["npm", "install", "--prefix", str(directory), "--ignore-scripts", "--no-audit", "--no-fund"])
+
+
+def install_sumdb(_tool: Tool, directory: Path) -> None:
+    """Build the program of our own that verifies logs with Go's packages; go.sum pins them."""
+    run(
+        ["go", "build", "-mod=readonly", "-ldflags=-s -w", "-o", str(directory / "sumdb"), "."],
+        directory=SUMDB,
+    )
 
 
 def install_kube_apiserver(tool: Tool, directory: Path) -> None:
@@ -80,6 +89,8 @@ ALL = {
     "buf": Tool("@bufbuild/buf (tools/buf)", "node_modules/.bin/buf", "npm", install_buf),
     "cosign-v2": Tool("github.com/sigstore/cosign/v2/cmd/cosign@v2.6.4", "cosign", "go", install_go),
     "cosign-v3": Tool("github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2", "cosign", "go", install_go),
+    "fsck": Tool("github.com/transparency-dev/tessera/cmd/fsck@v1.0.4", "fsck", "go", install_go),
+    "sumdb": Tool("sumdb (tests/interop/sumdb)", "sumdb", "go", install_sumdb),
     "kube-apiserver": Tool("k8s.io/kubernetes@v1.36.3", "kube-apiserver", "go", install_kube_apiserver),
 }
 
@@ -101,8 +112,8 @@ def program(name: str) -> Path:
 
 def pins(name: str) -> str:
     """What the installation must match; a tool whose pins changed is installed again."""
-    lock = (BUF_PINS / "package-lock.json").read_text() if name == "buf" else ""
-    return ALL[name].version + "\n" + lock
+    files = {"buf": [BUF_PINS / "package-lock.json"], "sumdb": [SUMDB / "go.sum", SUMDB / "main.go"]}
+    return ALL[name].version + "\n" + "".join(file.read_text() for file in files.get(name, ()))
 
 
 def installed(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,14 @@ from signerd.auditor.encodings import decimal
 from signerd.auditor.notes import NOTE_LIMIT
 from signerd.auditor.paths import ENTRIES, WIDTH, TilePath
 from signerd.auditor.policies import Policy
-from signerd.auditor.records import PRUNED, ROTATED, Records
+from signerd.auditor.records import PRUNED, ROTATED, Notable, Records
 from signerd.auditor.verdicts import wrong
 from signerd.auditor.vkeys import VerifierKey, timestamp
 from signerd.auditor.writeahead import WriteAhead
 from signerd.errors import Reason, SignerdError
 
 TRIES: Final = 3
+_MINIMUM: Final = re.compile(r"minimum index ([1-9][0-9]{0,18})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,7 @@ def check_presence(contents: Contents, size: int, start: int) -> None:
 
 def check_pruning(contents: Contents, records: Records, start: int) -> None:
     """Raise AUDIT_EVIDENCE_INVALID unless what is missing, and what the file says, is on record as pruned."""
-    recorded = [record.fields.get("minimum_index") for record in records.of(PRUNED)]
-    minimum = max((number for number in recorded if isinstance(number, int)), default=0)
+    minimum = max(map(_minimum_index, records.of(PRUNED)), default=0)
     if start > minimum:
         name = TilePath(ENTRIES, start // WIDTH - 1).format()
         wrong(name, "is missing, and no record says that it was pruned")
@@ -173,6 +174,11 @@ def check_pruning(contents: Contents, records: Records, start: int) -> None:
         number = decimal(text.removesuffix("\n"))
         if number is None or number > minimum or not text.endswith("\n"):
             wrong(MINIMUM_INDEX, f"says {text[:32]!r}; the largest minimum index on record is {minimum}")
+
+
+def _minimum_index(record: Notable) -> int:
+    found = _MINIMUM.match(str(record.fields.get("detail", "")))
+    return int(found[1]) if found else 0
 
 
 def witnessed(checkpoint: Checkpoint, policy: Policy) -> int | None:
