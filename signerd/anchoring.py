@@ -36,11 +36,6 @@ OpenLog = Callable[[str, Sequence[TreeHead]], Awaitable[Log]]
 """Opens a log by its shard's name, which must agree with the heads."""
 
 
-def base_of(wiring: Wiring) -> str:
-    """What the names of this worker's shards begin with."""
-    return f"worker-{wiring.worker}"
-
-
 async def open_shard(
     wiring: Wiring, database: Database, instance: str, telemetry: Telemetry, open_log: OpenLog
 ) -> OpenedShard:
@@ -55,7 +50,7 @@ async def open_shard(
     return await Opener(
         shards=Shards(database, wiring.state_key),
         state=Checkpoints(database, wiring.state_key),
-        place=Place(audit.directory, base_of(wiring), f"{socket.gethostname()}:{audit.directory}"),
+        place=Place(audit.directory, wiring.shards, f"{socket.gethostname()}:{audit.directory}"),
         instance=instance,
         open=open_log,
         outside=outside,
@@ -118,7 +113,6 @@ def build_checkpointer(
     shard: OpenedShard,
     creator: Creator,
     telemetry: Telemetry,
-    disowned: Callable[[str], None],
 ) -> Checkpointer:
     """What makes this worker's checkpoints."""
     audit = wiring.config.audit
@@ -135,8 +129,17 @@ def build_checkpointer(
         log=shard.log,
         key=key,
         state=Checkpoints(database, wiring.state_key),
-        anchors=Anchors(shard.log, shard.outside, telemetry.checkpoints, disowned),
+        anchors=Anchors(shard.log, shard.outside, telemetry.checkpoints),
         timing=Timing(audit.checkpoint_interval, audit.heartbeat),
         meter=telemetry.checkpoints,
+        shards=Shards(database, wiring.state_key),
         latest=shard.latest,
     )
+
+
+def shard_warnings(shard: OpenedShard) -> tuple[str, ...]:
+    """What an operator should know of the audit log as it was found."""
+    before = shard.before
+    if before is None:
+        return ()
+    return (f"audit log: shard {shard.log.shard} was begun {before.text()}",)

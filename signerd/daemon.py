@@ -7,24 +7,27 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
 from signerd import exits
-from signerd.audit.log import Log
+from signerd.anchoring import build_checkpointer, open_shard, shard_warnings
 from signerd.config import Config, Listener
 from signerd.control import Answers, serve_control
 from signerd.engine.checking import Checker
+from signerd.engine.creation import Creator
 from signerd.engine.keyring import Keyring
+from signerd.engine.opening import OpenedShard
 from signerd.engine.promotion import Promoter
 from signerd.engine.recorder import Recorder
 from signerd.engine.recovery import Recovery
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
-from signerd.instance import Wiring, Worker, on_hangup, prepared, record_life, stop
+from signerd.instance import Wiring, Worker, begin_shard, on_hangup, prepared, record_life, stop
 from signerd.methods import Parts, build_methods, utc_now
 from signerd.process import notify, settle_memory
-from signerd.provision import build_providers, log_warnings, open_audit_log, owner, start_sinks
+from signerd.provision import build_providers, open_audit_log, owner, start_sinks
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
@@ -52,7 +55,7 @@ class Opened:
     database: Database
     store: Store
     snapshot: Snapshot
-    log: Log
+    shard: OpenedShard
     fanout: Fanout = field(default_factory=Fanout)
 
 
@@ -67,13 +70,16 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         snapshot = await store.open()
         fanout = Fanout(config.audit.sinks)
         telemetry = Telemetry(fanout.figures)
-        log = await open_audit_log(wiring, snapshot.instance, telemetry, fanout)
-        stack.push_async_callback(log.close)
+        opening = partial(open_audit_log, wiring, snapshot.instance, telemetry, fanout)
+        shard = await open_shard(wiring, database, snapshot.instance, telemetry, opening)
+        stack.push_async_callback(shard.outside.close)
+        stack.push_async_callback(shard.log.close)
         stack.push_async_callback(fanout.close)
-        await start_sinks(wiring, snapshot.instance, log, fanout)
-        await store.load(log.revision)
-        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, log, fanout))
+        await start_sinks(wiring, snapshot.instance, shard.log, fanout)
+        await store.load(shard.revision)
+        worker = build_worker(wiring, Opened(telemetry, database, store, snapshot, shard, fanout))
         stack.push_async_callback(stop, worker)
+        await begin_shard(worker, shard.before)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
         await record_life(worker, "start")
@@ -83,16 +89,28 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
 
 def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     """Wire the parts; nothing listens yet."""
-    config, telemetry, log = wiring.config, opened.telemetry, opened.log
+    config, telemetry, log = wiring.config, opened.telemetry, opened.shard.log
     providers = build_providers(wiring, telemetry)
     keyring = Keyring(opened.store, providers, opened.snapshot)
     recorder = Recorder(log, lambda: keyring.revision)
     watcher = Watcher(opened.database, keyring.reload)
-    journal = Journal(opened.database, wiring.state_key, owner(wiring, log.shard))
+    journal = Journal(opened.database, wiring.state_key, owner(wiring))
     promoter = Promoter(keyring, recorder, providers)
     recovery = Recovery(keyring, recorder, opened.store, journal, providers, ANSWERS, utc_now, promoter)
     checker = Checker(keyring, recorder, promoter)
-    found = (*wiring.warnings, *log_warnings(log, opened.snapshot))
+    creator = Creator(
+        recovery.keyring,
+        recorder,
+        opened.store,
+        journal,
+        providers,
+        config.default_provider,
+        utc_now,
+        promoter,
+        recovery.wake,
+    )
+    checkpointer = build_checkpointer(wiring, opened.database, opened.shard, creator, telemetry)
+    found = (*wiring.warnings, *shard_warnings(opened.shard))
     status = StatusReader(
         keyring=keyring,
         recorder=recorder,
@@ -100,7 +118,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
         providers=providers,
         warnings=lambda: (
             *(*found, *watcher_warnings(watcher), *recovery.warnings()),
-            *(*promoter.warnings(), *checker.warnings()),
+            *(*promoter.warnings(), *checker.warnings(), *checkpointer.warnings()),
         ),
         sinks=opened.fanout.figures,
         started=utc_now(),
@@ -109,7 +127,8 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     )
     gate = Gate(recorder, telemetry, config.limits.concurrent, config.limits.request)
     health = Health()
-    parts = Parts(recovery, checker, status, StreamSigner(keyring, recorder, config.limits.payload))
+    streams = StreamSigner(keyring, recorder, config.limits.payload)
+    parts = Parts(recovery, checker, status, streams, creator, checkpointer)
     listeners = build_listeners(wiring, gate, parts, health)
     return Worker(
         wiring,
@@ -205,19 +224,28 @@ async def run(
     for warning in wiring.warnings:
         logger.warning(warning)
     try:
-        async with running(wiring) as here, serving_http(here, control_fd):
-            on_hangup(here, reload)
-            logger.info(
-                "serving", home=str(config.home), keys=len(here.keyring.view.snapshot.keys), worker=worker
-            )
-            notify("READY=1")
-            await ended(stopping, control_fd, here)
-            notify("STOPPING=1")
-            logger.info("stopping")
+        again = await serve_once(wiring, reload, stopping, control_fd)
+        if again and control_fd is None:
+            again = await serve_once(wiring, reload, stopping, control_fd)
     except ExceptionGroup as defects:
         logger.critical("a part of the daemon died, so it stops", exc_info=defects)
         return exits.NOT_STARTED
-    return exits.OK
+    # A parent starts its worker again; without one the second time is the last, or a witness could go on for ever.
+    return exits.NOT_STARTED if again else exits.OK
+
+
+async def serve_once(wiring: Wiring, reload: Reload, stopping: asyncio.Event, control_fd: int | None) -> bool:
+    """Serve until told to stop, or until the audit log turns out to be a restored one: True, it must begin another."""
+    config = wiring.config
+    async with running(wiring) as here, serving_http(here, control_fd):
+        on_hangup(here, reload)
+        keys = len(here.keyring.view.snapshot.keys)
+        logger.info("serving", home=str(config.home), keys=keys, worker=wiring.worker)
+        notify("READY=1")
+        await ended(stopping, control_fd, here)
+        notify("STOPPING=1")
+        logger.info("stopping")
+    return here.parts.checkpointer.superseded.is_set() and not stopping.is_set()
 
 
 @asynccontextmanager
@@ -245,8 +273,11 @@ async def serving_http(worker: Worker, control_fd: int | None) -> AsyncIterator[
 
 
 async def ended(stopping: asyncio.Event, control_fd: int | None, worker: Worker) -> None:
-    """Wait for SIGTERM or SIGINT, or the end of the parent."""
-    waiting: set[asyncio.Task[object]] = {asyncio.create_task(stopping.wait())}
+    """Wait for SIGTERM or SIGINT, the end of the parent, or the need for another shard of the audit log."""
+    waiting: set[asyncio.Task[object]] = {
+        asyncio.create_task(stopping.wait()),
+        asyncio.create_task(worker.parts.checkpointer.superseded.wait()),
+    }
     if control_fd is not None:
         answers = Answers(worker.exposition, worker.unready, worker.share)
         waiting.add(asyncio.create_task(serve_control(control_fd, answers)))

@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from signerd import __version__
 from signerd.audit.log import Log
 from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
 from signerd.config import Config
 from signerd.engine.keyring import Keyring
+from signerd.engine.opening import BEGUN, Before
 from signerd.engine.schedule import CheckSchedule
 from signerd.engine.status import StatusReader
 from signerd.errors import SignerdError
@@ -34,8 +37,11 @@ from signerd.state.state_key import StateKey, obtain_state_key, read_state_key
 from signerd.state.watcher import Watcher
 from signerd.telemetry import Telemetry
 
+logger = structlog.get_logger(__name__)
 TICK = 1.0
 """Seconds between two looks at what only polling shows: provider health, calls that the transport dropped."""
+KEY_SECONDS = 5.0
+"""Seconds that the start waits for the log key; later it is made in the background."""
 DROPPED_AFTER = 10
 """Ticks without its message after which a call counts as dropped by the transport."""
 
@@ -51,6 +57,11 @@ class Wiring:
     warnings: tuple[str, ...] = ()
     worker: int = 0
     workers: int = 1
+
+    @property
+    def shards(self) -> str:
+        """What the names of this worker's shards of the audit log begin with."""
+        return f"worker-{self.worker}"
 
 
 def prepared(config: Config, taken: Mapping[str, bytes], worker: int, workers: int) -> Wiring:
@@ -92,6 +103,7 @@ class Worker:
         """What goes on in the background."""
         recovery, first = self.parts.recovery, self.wiring.worker == 0
         found = [self.tick(), self.watcher.run(), recovery.run(), recovery.promoter.run(everything=first)]
+        found += [self.parts.checkpointer.run(), self.parts.checkpointer.anchors.run()]
         interval = self.config.checks.interval
         # One worker checks for all.
         if interval and first:
@@ -143,13 +155,20 @@ class Worker:
 async def record_life(worker: Worker, operation: str) -> None:
     """Put the start or stop of the worker on record."""
     config = worker.wiring.config
+    await record_event(
+        worker, operation, f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}"
+    )
+
+
+async def record_event(worker: Worker, operation: str, detail: str) -> None:
+    """Put on record what the worker did by itself."""
     record = Record(
         operation=operation,
         outcome="ok",
         caller=DAEMON.subject,
         proof=DAEMON.proof,
         revision=worker.keyring.revision,
-        detail=f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}",
+        detail=detail,
     )
     try:
         await worker.log.append(record).durable
@@ -157,6 +176,17 @@ async def record_life(worker: Worker, operation: str) -> None:
         # On record all the same where only a sink does not take it: it may come back while the daemon runs.
         if not worker.log.writable:
             raise
+
+
+async def begin_shard(worker: Worker, before: Before | None) -> None:
+    """Say in the first record of a new shard what it follows, and have the log key made before anybody asks."""
+    if before is not None:
+        await record_event(worker, BEGUN, before.text())
+    try:
+        async with asyncio.timeout(KEY_SECONDS):
+            await worker.parts.checkpointer.key.ensure()
+    except (SignerdError, TimeoutError) as error:
+        logger.warning("no log key yet", problem=str(error) or "its provider takes long")
 
 
 async def stop(worker: Worker) -> None:
@@ -167,11 +197,12 @@ async def stop(worker: Worker) -> None:
     methods = worker.listeners.methods
     await methods.keys.creator.settle()
     await methods.material.adopter.tasks.settle()
-    await worker.listeners.methods.material.adopter.tasks.settle()
-    for provider in worker.providers.values():
-        await provider.close()
+    await worker.parts.creator.settle()
     with contextlib.suppress(SignerdError):
         await record_life(worker, "stop")
+    await worker.parts.checkpointer.finish()
+    for provider in worker.providers.values():
+        await provider.close()
 
 
 def on_hangup(worker: Worker, reload: Reload) -> None:

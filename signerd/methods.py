@@ -10,6 +10,7 @@ from signerd.config_providers import shown_settings
 from signerd.engine.adoption import Adopter
 from signerd.engine.auditing import AuditReader
 from signerd.engine.checking import Checker
+from signerd.engine.checkpointer import Checkpointer
 from signerd.engine.creation import Creator
 from signerd.engine.directory import Directory
 from signerd.engine.discovery import Discoverer
@@ -35,6 +36,8 @@ class Parts:
     checker: Checker
     status: StatusReader
     streams: StreamSigner
+    creator: Creator
+    checkpointer: Checkpointer
 
 
 def utc_now() -> datetime:
@@ -48,8 +51,6 @@ def build_methods(config: Config, parts: Parts) -> Methods:
     keyring, recorder, store = recovery.keyring, recovery.recorder, recovery.store
     providers, shard = recovery.providers, recorder.log.shard
     directory = Directory(keyring, recorder)
-    promoter, wake = recovery.promoter, recovery.wake
-    creator = Creator(keyring, recorder, store, recovery.journal, providers, default, utc_now, promoter, wake)
     adopter = Adopter(keyring, recorder, store, providers, utc_now)
     settings = {name: shown_settings(section) for name, section in config.providers.items()}
     return Methods(
@@ -60,7 +61,7 @@ def build_methods(config: Config, parts: Parts) -> Methods:
             directory,
             shard,
         ),
-        KeysMethods(creator, directory, shard),
+        KeysMethods(parts.creator, directory, shard),
         MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), parts.checker, shard),
         ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
         AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),

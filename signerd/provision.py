@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Sequence
 
 import structlog
 
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.tree import TreeHead
 from signerd.config_providers import ProviderSection
 from signerd.instance import Wiring
-from signerd.ownership import private_directory
 from signerd.providers.base import Setup
 from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded, VerifyAfterSign
 from signerd.providers.registry import build
 from signerd.sinks.fanout import Fanout
 from signerd.state.orders import Owner
-from signerd.state.snapshot import Snapshot
 from signerd.telemetry import Telemetry
 
 logger = structlog.get_logger(__name__)
@@ -47,16 +47,22 @@ def guarded(setup: Setup, telemetry: Telemetry) -> Guarded:
     )
 
 
-def owner(wiring: Wiring, shard: str) -> Owner:
-    """Whose the orders of this worker are: nobody else has its audit log, and each life is another."""
-    place = f"{socket.gethostname()}:{wiring.config.audit.directory}/{shard}"
+def owner(wiring: Wiring) -> Owner:
+    """Whose the orders of this worker are: nobody else has its audit directory, and each life is another."""
+    place = f"{socket.gethostname()}:{wiring.config.audit.directory}/{wiring.shards}"
     return Owner(place, secrets.token_hex(8))
 
 
-async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry, fanout: Fanout) -> Log:
-    """The audit log of this worker; what is durable goes to `fanout`. Raises what opening it does."""
+async def open_audit_log(
+    wiring: Wiring,
+    instance: str,
+    telemetry: Telemetry,
+    fanout: Fanout,
+    shard: str,
+    known: Sequence[TreeHead],
+) -> Log:
+    """A log of this worker; what is durable goes to `fanout`. Raises what opening it does."""
     audit = wiring.config.audit
-    private_directory(audit.directory, "audit.directory")
 
     def on_health(healthy: bool, detail: str) -> None:
         if healthy:
@@ -66,8 +72,9 @@ async def open_audit_log(wiring: Wiring, instance: str, telemetry: Telemetry, fa
 
     return await open_log(
         audit.directory,
-        f"worker-{wiring.worker}",
+        shard,
         instance=instance,
+        known=known,
         tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
         listener=LogListener(on_health, telemetry.count, release=fanout.release),
     )
@@ -79,15 +86,3 @@ async def start_sinks(wiring: Wiring, instance: str, log: Log, fanout: Fanout) -
     await fanout.start(
         log, instance=instance, directory=config.audit.directory / log.shard, positions=config.home / "sinks"
     )
-
-
-def log_warnings(log: Log, snapshot: Snapshot) -> tuple[str, ...]:
-    """What an operator should know of the audit log as it was found."""
-    if log.sequence or not snapshot.revision:
-        return ()
-    warning = (
-        f"audit log {log.shard} is new, but the state is at revision {snapshot.revision}: "
-        "unless this worker is new too, its log was removed"
-    )
-    logger.warning(warning)
-    return (warning,)

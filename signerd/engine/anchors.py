@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,13 +26,12 @@ logger = structlog.get_logger(__name__)
 class Anchors:
     """Witnesses and mirror of one shard, as far as they are configured.
 
-    `disowned` is called, once, when a witness has seen another log of this name: this one was cut or put back.
+    `problem` is why a witness says that this log was cut or put back.
     """
 
     log: Log
     outside: Outside
     meter: CheckpointMeter
-    disowned: Callable[[str], None] = lambda why: None
     problem: str = ""
     _newest: Checkpoint | None = None
     _copied: Checkpoint | None = None
@@ -83,7 +82,6 @@ class Anchors:
         if why and not self.problem:
             self.problem = f"audit log: {why}: this log was cut or put back"
             logger.error("a witness disowns the audit log", problem=why)
-            self.disowned(why)
         return [one.line for one in done.cosignatures]
 
     async def _prove(self, old: int, size: int) -> Sequence[bytes]:

@@ -23,6 +23,7 @@ from signerd.engine.anchors import Anchors
 from signerd.engine.log_key import LogKey, signed_by, unavailable, vkey
 from signerd.errors import SignerdError
 from signerd.state.checkpoints import Checkpoints
+from signerd.state.shards import Shards
 from signerd.telemetry import CheckpointMeter
 
 GATHER: Final = 0.05
@@ -54,7 +55,10 @@ class Waiter:
 
 @dataclass(slots=True)
 class Checkpointer:
-    """`latest` is the newest checkpoint that the state database knows; `problem` is why there is no newer one."""
+    """`latest` is the newest checkpoint that the state database knows; `problem` is why there is no newer one.
+
+    `superseded` is set when a witness has seen more of this log than there is: another shard must be begun.
+    """
 
     log: Log
     key: LogKey
@@ -62,8 +66,10 @@ class Checkpointer:
     anchors: Anchors
     timing: Timing
     meter: CheckpointMeter
+    shards: Shards
     latest: Checkpoint | None = None
     problem: str = ""
+    superseded: asyncio.Event = field(default_factory=asyncio.Event)
     _proven: Checkpoint | None = None
     _waiters: list[Waiter] = field(default_factory=list)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -101,6 +107,10 @@ class Checkpointer:
             await self._due()
 
     async def _step(self) -> None:
+        if self.anchors.problem:
+            await self.shards.end(self.log.shard)
+            self.superseded.set()
+            return
         if self._idle() and self.meter.age() >= self.timing.heartbeat:
             await self._note(HEARTBEAT, "")
         if self._waiters or not self._idle():

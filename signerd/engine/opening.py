@@ -29,7 +29,7 @@ from signerd.state.checkpoints import Checkpoints
 from signerd.state.shards import Claim, Shards
 
 logger = structlog.get_logger(__name__)
-PREDECESSOR: Final = "shard-begun"
+BEGUN: Final = "shard-begun"
 ATTEMPTS: Final = 8
 """Names that are tried before it is given up: a mirror may know more of them than a database that was put back."""
 

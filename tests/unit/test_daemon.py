@@ -20,6 +20,7 @@ from signerd.audit.reading import list_records
 from signerd.authz.identity import DAEMON
 from signerd.config import Config
 from signerd.config_file import read
+from signerd.engine.log_key import LOG_KEY
 from signerd.engine.requests import CreateCall
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Setup
@@ -95,14 +96,15 @@ async def test_the_first_worker_checks_keys(home: Path, interval: str, number: i
         for job in jobs:
             job.close()
     assert names[:4] == ["Worker.tick", "Watcher.run", "Recovery.run", "Promoter.run"]
-    assert names[4:] == ["CheckSchedule.run"] * checks
+    assert names[4:6] == ["Checkpointer.run", "Anchors.run"]
+    assert names[6:] == ["CheckSchedule.run"] * checks
 
 
 def test_orders_belong_to_a_worker_and_its_life(home: Path) -> None:
     config = configured(home)
     migrate(config)
-    wiring = instance.prepared(config, {}, 0, 2)
-    first, again, other = (provision.owner(wiring, shard) for shard in ("worker-0", "worker-0", "worker-1"))
+    wirings = [instance.prepared(config, {}, number, 2) for number in (0, 0, 1)]
+    first, again, other = map(provision.owner, wirings)
     assert first.worker == again.worker != other.worker
     assert len({first.life, again.life, other.life}) == 3
 
@@ -115,8 +117,10 @@ def test_the_guard_does_as_configured(home: Path, setting: str, mask: int) -> No
 
 
 def life(home: Path) -> list[tuple[str, str, str]]:
+    """Operations, callers and outcomes on record, but for the log key's."""
     entries = list_records(home / "audit", page_size=100).entries[::-1]
-    return [(one.record.operation, one.record.caller, one.record.outcome) for one in entries]
+    found = [one.record for one in entries if one.record.key != LOG_KEY]
+    return [(one.operation, one.caller, one.outcome) for one in found]
 
 
 async def test_start_and_stop_are_on_record(home: Path) -> None:
@@ -275,8 +279,8 @@ async def test_the_metrics_tell_how_it_is(home: Path, monkeypatch: pytest.Monkey
         for name, value in {
             "signerd_in_flight": 0,
             "signerd_audit_healthy": 1,
-            "signerd_snapshot_revision": 1,
-            "signerd_audit_sequence": 5,
+            "signerd_snapshot_revision": 2,
+            "signerd_audit_sequence": 7,
             'signerd_provider_healthy{provider="keys"}': 1,
             'signerd_signatures_total{algorithm="ecdsa-p256-sha256",provider="keys"}': 1,
             'signerd_requests_total{operation="sign",outcome="ok",reason=""}': 1,
@@ -321,10 +325,10 @@ async def test_hangup_takes_limits_over(home: Path) -> None:
 async def test_a_log_that_was_removed_is_told(home: Path) -> None:
     async with serving(home) as running:
         await running.add_key("k")
-        assert not any("was removed" in warning for warning in running.worker.status.now().warnings)
+        assert not any("its directory is gone" in warning for warning in running.worker.status.now().warnings)
     shutil.rmtree(home / "audit")
     async with serving(home) as running:
-        assert any("was removed" in warning for warning in running.worker.status.now().warnings)
+        assert any("its directory is gone" in warning for warning in running.worker.status.now().warnings)
 
 
 async def test_an_open_audit_directory_is_refused(home: Path) -> None:

@@ -31,6 +31,7 @@ from signerd.core.keys import Key, KeyVersion, Purpose, State
 from signerd.core.private_keys import generate, to_pkcs8
 from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
+from signerd.engine.checkpointer import Checkpointer
 from signerd.instance import Wiring, Worker
 from signerd.providers.base import Order
 from signerd.providers.guard import Guarded
@@ -267,6 +268,11 @@ class QuietWatcher(Watcher):
         await asyncio.Event().wait()
 
 
+async def forever(*_: object) -> None:
+    """Checkpoints are not what is looked at."""
+    await asyncio.Event().wait()
+
+
 async def no_record(*_: object) -> None:
     """Start and stop of the worker are not what is looked at."""
 
@@ -296,6 +302,9 @@ async def opened(
     monkeypatch.setattr(provision, "guarded", lambda setup, *_: providers[setup.name])
     monkeypatch.setattr(daemon, "own_listeners", lambda wiring: [])
     monkeypatch.setattr(daemon, "record_life", no_record)
+    monkeypatch.setattr(daemon, "begin_shard", no_record)
+    monkeypatch.setattr(Checkpointer, "run", forever)
+    monkeypatch.setattr(Checkpointer, "finish", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)
     monkeypatch.setattr(calls, "LINGER", 0.0)
     config = read(CONFIG, "config.yaml", home, {"SIGNERD_HOME": str(home)})
