@@ -88,11 +88,12 @@ def read_bundle(directory: Path, number: int, width: int = 1) -> list[bytes] | N
             return None
         with suppress(FileNotFoundError):
             data = (directory / tile_path(ENTRIES, number, there)).read_bytes()
-            return _proven(directory, number, there, list(unpack(data)))
+            return _proven(directory, number, there, data)
     return None
 
 
-def _proven(directory: Path, number: int, width: int, bodies: list[bytes]) -> list[bytes]:
+def _proven(directory: Path, number: int, width: int, data: bytes) -> list[bytes]:
+    bodies = list(unpack(data))
     hashes = read_tile(directory, 0, number, width)
     first = number * WIDTH + 1
     if hashes is None:
@@ -100,9 +101,11 @@ def _proven(directory: Path, number: int, width: int, bodies: list[bytes]) -> li
     for sequence, (body, expected) in enumerate(zip(bodies, hashes, strict=False), first):
         if leaf_hash(body) != expected:
             raise corrupt_file(directory, tile_path(ENTRIES, number, width), sequence, "is damaged")
-    if len(bodies) != width:
-        sequence = first + min(len(bodies), width)
-        raise corrupt_file(directory, tile_path(ENTRIES, number, width), sequence, "is missing")
+    if len(bodies) != width or len(pack(bodies)) != len(data):
+        sequence = first + min(len(bodies), width - 1)
+        raise corrupt_file(
+            directory, tile_path(ENTRIES, number, width), sequence, "is missing, or more is behind it"
+        )
     return bodies
 
 
