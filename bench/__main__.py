@@ -15,6 +15,7 @@ from bench.cases import Bench
 from bench.measures import Measure, Sample, alone, table, write
 from bench.processes import address, bare_server, daemon
 from bench.providers import measure_providers
+from bench.verified import measure_verification
 
 OUTPUT = Path("build/bench.json")
 STARTS = 5
@@ -33,6 +34,7 @@ def main() -> None:
         given = (options.only, options.rounds, options.seconds)
         measures += measure_log(place.resolve(), *given, progress)
         measures += measure_providers(place.resolve(), *given, progress)
+        measures += measure_verification(place / "verified", options.only, options.rounds, progress)
     progress("")
     print(table(measures))
     write(measures, OUTPUT)
