@@ -55,6 +55,11 @@ class Reason(Enum):
         "The bytes are not a DSSE envelope, or begin like its pre-authentication encoding and are not one.",
         "Send what the DSSE specification defines.",
     )
+    PAYLOAD_INVALID = Facts(
+        Code.INVALID_ARGUMENT,
+        "The payload is not what its payload type promises: no in-toto statement, or no simple-signing payload.",
+        "Send what the specification of the payload type defines.",
+    )
     CHECKSUM_MISMATCH = Facts(
         Code.INVALID_ARGUMENT,
         "The CRC32C of the input is not the one the request states: it was damaged on the way.",
@@ -270,6 +275,11 @@ class Reason(Enum):
         Code.RESOURCE_EXHAUSTED,
         "More requests are under way than `limits.concurrent` allows.",
         "Try again a bit later.",
+    )
+    RATE_LIMITED = Facts(
+        Code.RESOURCE_EXHAUSTED,
+        "One identity made more requests, or more refused ones, than `audit.budget` lets it put on record.",
+        "Try again after the time the answer names; raise `audit.budget` if that many are wanted.",
     )
     DEADLINE = Facts(
         Code.DEADLINE_EXCEEDED,
