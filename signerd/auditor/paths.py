@@ -40,13 +40,13 @@ def parse_path(text: str) -> TilePath:
     """Parse a path. Raises AUDIT_FORMAT_INVALID."""
     found = _PATH.fullmatch(text)
     if found is None:
-        malformed(text[:200], "is no path of a tile")
+        malformed("path", f"{text[:200]!r} is no path of a tile")
     level = ENTRIES if found["level"] == "entries" else int(found["level"])
     digits = found["index"].replace("x", "").replace("/", "").lstrip("0") or "0"
     index, width = decimal(digits), int(found["width"] or WIDTH)
     if level > HIGHEST or index is None or index > LARGEST or (found["width"] and width >= WIDTH):
-        malformed(text[:200], "is no path of a tile")
+        malformed("path", f"{text[:200]!r} is no path of a tile")
     path = TilePath(level, index, width)
     if path.format() != text:
-        malformed(text[:200], f"is not how the path {path.format()} is written")
+        malformed("path", f"{text[:200]!r} is not how {path.format()} is written")
     return path
