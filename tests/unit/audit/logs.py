@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from signerd.audit import checkpoints, notes
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.disk import Disk
-from signerd.audit.log import Log, Tuning, open_log
+from signerd.audit.log import Listener, Log, Tuning, open_log
 from signerd.audit.reading import entries
 from signerd.audit.tree import TreeHead
+from signerd.audit.tuning import NOBODY
 from signerd.core.merkle import leaf_hash, tree_hash
 from tests.unit.audit.samples import Several, make_record
 
@@ -27,8 +29,16 @@ def signed(origin: str, head: TreeHead) -> Checkpoint:
     return checkpoints.parse(notes.note(text, [line]), origin)
 
 
-async def opened(directory: Path, disk: Disk | None = None, tuning: Tuning = SMALL) -> Log:
-    return await open_log(directory, "0", instance="i", tuning=tuning, disk=disk)
+async def opened(
+    directory: Path,
+    disk: Disk | None = None,
+    tuning: Tuning = SMALL,
+    known: Sequence[TreeHead] = (),
+    listener: Listener = NOBODY,
+) -> Log:
+    return await open_log(
+        directory, "0", instance="i", tuning=tuning, disk=disk, known=known, listener=listener
+    )
 
 
 async def fill(log: Log, count: int, step: int = 50) -> None:
