@@ -12,25 +12,32 @@ from typing import Final
 
 import msgspec
 
+from signerd.attestation.subjects import CUT, LONGEST_NAME, MOST_SUBJECTS, Subject, cut
+
+__all__ = ["CUT", "Clock", "Record", "bounded", "decode", "encode"]
 FORMAT: Final = 1
 LARGEST_INTEGER: Final = (1 << 53) - 1
 LONGEST_PLAIN: Final = 4096
 LONGEST_TEXT: Final = 256
-CUT: Final = "…[cut]"
+LONGEST_DIGEST: Final = 160
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """What one request, or one item of a batch, asked for and what became of it.
 
     Never a payload, PIN, token or password. `sequence`, `shard`, `time` and `v` are the log's to set: a record belongs
-    to the log once it is appended. Times are UTC, RFC 3339, with microseconds.
+    to the log once it is appended. Times are UTC, RFC 3339, with microseconds. `count`: how many requests it stands for
+    where that is not one. `intent`: sequence of the record that preceded the call to a provider outside the process.
     """
 
     algorithm: str = ""
     caller: str = ""
+    count: int = 0
+    decision: str = ""
     detail: str = ""
     digest: str = ""
     duration_us: int = 0
+    intent: int = 0
     key: str = ""
     key_id: str = ""
     listener: str = ""
@@ -38,14 +45,19 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     outcome: str
     payload_type: str = ""
     peer: str = ""
+    policy_sha256: str = ""
+    predicate_type: str = ""
     proof: str = ""
     provider: str = ""
     reason: str = ""
     request_id: str = ""
     revision: int = 0
+    rule: str = ""
     sequence: int = 0
     shard: str = ""
     signature_sha256: str = ""
+    subject_count: int = 0
+    subjects: tuple[Subject, ...] = ()
     time: str = ""
     traceparent: str = ""
     v: int = 0
@@ -99,8 +111,7 @@ def decode(body: bytes) -> Record:
 
 def bounded(text: str, limit: int = LONGEST_TEXT) -> str:
     """Cut a text that others chose, with a mark where it was cut, and replace lone surrogates."""
-    text = text[: limit + 1].encode(errors="replace").decode()
-    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
+    return cut(text, limit)
 
 
 def _cut(record: Record) -> Record:
@@ -108,4 +119,8 @@ def _cut(record: Record) -> Record:
         value = getattr(record, name)
         if isinstance(value, str):
             setattr(record, name, bounded(value))
+    record.subjects = tuple(
+        Subject(bounded(one.digest, LONGEST_DIGEST), bounded(one.name, LONGEST_NAME))
+        for one in record.subjects[:MOST_SUBJECTS]
+    )
     return record

@@ -9,6 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signerd.attestation.subjects import Subject
 from signerd.audit.frames import BODY_LIMIT
 from signerd.audit.records import CUT, LONGEST_TEXT, Clock, Record, bounded, decode, encode
 
@@ -20,7 +21,8 @@ hostile_text = st.text(st.characters(), max_size=80)
 
 def records(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Record]:
     numbers = st.integers(-(2**53) + 1, 2**53 - 1)
-    fields = dict.fromkeys(TEXTS, texts) | dict.fromkeys(NUMBERS, numbers)
+    subjects = st.lists(st.builds(Subject, digest=texts, name=texts), max_size=8).map(tuple)
+    fields = dict.fromkeys(TEXTS, texts) | dict.fromkeys(NUMBERS, numbers) | {"subjects": subjects}
     required = {name: fields.pop(name) for name in ("operation", "outcome")}
     return st.fixed_dictionaries(required, optional=fields).map(lambda chosen: Record(**chosen))  # type: ignore[arg-type]
 
@@ -52,7 +54,8 @@ def test_empty_fields_are_left_out_and_required_ones_stay() -> None:
 
 @pytest.mark.parametrize("character", ["a", "\x00", "€", "\U0001f600", "\ud800", '"'])
 def test_the_longest_texts_stay_below_the_limit_of_a_frame(character: str) -> None:
-    record = Record(**dict.fromkeys(TEXTS, character * 100_000))  # type: ignore[arg-type]
+    subjects = (Subject(character * 100_000, character * 100_000),) * 100
+    record = Record(**dict.fromkeys(TEXTS, character * 100_000), subjects=subjects)  # type: ignore[arg-type]
 
     encoded = encode(record)
 
