@@ -92,7 +92,7 @@ def _claim_of(shard: str, directory: Path) -> Claim | None:
         origin = read_checkpoint(directory).head.origin
         entry = _first_entry(list_contents(directory), origin)
         record = _decode(entry) if entry else {}
-    except (SignerdError, msgspec.DecodeError):
+    except (SignerdError, msgspec.DecodeError, UnicodeError):
         return None
     if record.get("operation") != BEGUN:
         return None

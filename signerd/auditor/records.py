@@ -114,7 +114,7 @@ def _parsed(entries: Sequence[bytes]) -> list[Record] | None:
     try:
         records = _lines(lines)
         canonical = _encode_lines(records) == lines
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return (
         records
@@ -127,7 +127,7 @@ def _decoded(entry: bytes, name: str) -> Record:
     try:
         record = _decode(entry)
         canonical = _encode(record) == entry
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         wrong(name, f"is no record: {error}")
     if not canonical:
         wrong(name, "is not canonical JSON (RFC 8785)")

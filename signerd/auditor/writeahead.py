@@ -151,7 +151,7 @@ def _header(data: bytes) -> tuple[Header, int] | None:
         return None
     try:
         header = msgspec.json.decode(body, type=Header)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         return None
     return header, _PREFIX.size + length
 
