@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import structlog
 
 from signerd.config_sinks import SinkSection
 from signerd.errors import SignerdError
@@ -16,9 +18,11 @@ from signerd.sinks.stream import MOST_RECORDS, Stream
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE_REQUIRED: Final = 1.0
 LONGEST_RETRY_AFTER: Final = 300.0
 _LONGEST_DETAIL: Final = 200
-logger = logging.getLogger(__name__)
+_LAST_LOOKS: Final = 0.01
+logger = structlog.get_logger(__name__)
 
 
 class Gap(NamedTuple):
@@ -77,7 +81,7 @@ class Delivery:
             except (OSError, Unaccepted, SignerdError) as problem:
                 await self._failed(problem)
             except Exception as problem:
-                logger.exception("defect in a sink", extra={"sink": self.section.name})
+                logger.exception("defect in a sink", sink=self.section.name)
                 await self._failed(problem)
 
     async def _step(self) -> None:
@@ -122,7 +126,7 @@ class Delivery:
 
     def _move(self, position: int) -> None:
         if self.detail:
-            logger.info("a sink takes records again", extra={"sink": self.section.name})
+            logger.info("sink takes records again", sink=self.section.name)
         self.position, self.detail, self._pause = position, "", FIRST_PAUSE
         self._told.moved()
 
@@ -130,18 +134,20 @@ class Delivery:
         self.failures += 1
         detail = describe(problem, self.section.timeout)
         if not self.detail:
-            logger.error("a sink takes no records", extra={"sink": self.section.name, "detail": detail})
+            logger.error("sink takes no records", sink=self.section.name, detail=detail)
         self.detail = detail
         wanted = problem.retry_after if isinstance(problem, Unaccepted) else 0.0
         pause = max(self._pause, min(wanted, LONGEST_RETRY_AFTER))
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        longest = LONGEST_PAUSE_REQUIRED if self.section.required else LONGEST_PAUSE
+        self._pause = min(2 * self._pause, longest)
         await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311  (workers should not come together)
 
     async def finish(self) -> None:
-        """Wait until the sink has everything, no longer than one delivery may take."""
-        async with asyncio.timeout(self.section.timeout):
-            while self.lag:  # noqa: ASYNC110  (only at the end of the process)
-                await asyncio.sleep(0.01)
+        """Wait until the sink has everything, no longer than one delivery may take, and not while it takes nothing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.section.timeout):
+                while self.lag and not self.detail:  # noqa: ASYNC110  (only at the end of the process)
+                    await asyncio.sleep(_LAST_LOOKS)
 
     async def close(self) -> None:
         """Give connections and files free."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import structlog
 
 from signerd.audit.log import Log
 from signerd.audit.records import Record
@@ -24,7 +24,7 @@ from signerd.sinks.stream import Stream
 
 DROPPED: Final = "records-dropped"
 SAVE_SECONDS: Final = 5.0
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class SinkFigures(NamedTuple):
@@ -102,9 +102,7 @@ class Fanout:
 
     async def close(self) -> None:
         """Give the sinks their last chance, keep the positions, and let go."""
-        with suppress(TimeoutError):
-            for finished in asyncio.as_completed([one.delivery.finish() for one in self._followed]):
-                await finished
+        await asyncio.gather(*(one.delivery.finish() for one in self._followed))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,10 +129,10 @@ class Fanout:
         if self._log is None:
             return
         what = f"sink {gap.sink}: {gap.records} records, {gap.first} to {gap.last}, not delivered: {gap.why}"
-        logger.error("records left out of a sink", extra={"sink": gap.sink, "detail": what})
+        logger.error("records left out of a sink", sink=gap.sink, detail=what)
         record = Record(operation=DROPPED, outcome="failed", caller="signerd", proof="self", detail=what)
         try:
-            await self._log.append(record).durable
+            await self._log.append(record, administration=True).durable
         except SignerdError:
             if not self._log.writable:
                 raise
@@ -153,7 +151,7 @@ class Fanout:
                 await asyncio.to_thread(one.file.write, position)
             except (OSError, SignerdError) as problem:
                 name = one.delivery.section.name
-                logger.warning("position of a sink not kept", extra={"sink": name, "detail": str(problem)})
+                logger.warning("position of a sink not kept", sink=name, detail=str(problem))
             else:
                 one.saved = position
 
