@@ -16,7 +16,7 @@ from signerd.client.arguments import (
 from signerd.client.checksums import put_checksum
 from signerd.errors import Reason, SignerdError
 from signerd.v1.admin_pb2 import GetStatusRequest
-from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest
+from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest, RecordFilter
 from signerd.v1.keys_pb2 import (
     AdoptKeyRequest,
     CheckKeysRequest,
@@ -207,8 +207,9 @@ class Requests:
         **call: Unpack[CallOptions],
     ) -> ListRecordsRequest:
         """A page of audit records."""
+        wanted = RecordFilter(key=key, outcome=outcome)
         return ListRecordsRequest(
-            page_size=page_size, page_token=page_token, key=key, outcome=outcome, **_identified(call)
+            page_size=page_size, page_token=page_token, filter=wanted, **_identified(call)
         )
 
     def get_record(self, shard: str, sequence: int, **call: Unpack[CallOptions]) -> GetRecordRequest:

@@ -21,8 +21,9 @@ class AuditMethods:
 
     async def list(self, caller: Caller, request: audit_pb2.ListRecordsRequest) -> bytes:
         """List records."""
-        call = ReadCall(request.key, request_id=request.request_id, traceparent=request.traceparent)
-        page = await self.reader.page(caller, call, request.page_size, request.page_token, request.outcome)
+        wanted = request.filter
+        call = ReadCall(wanted.key, request_id=request.request_id, traceparent=request.traceparent)
+        page = await self.reader.page(caller, call, request.page_size, request.page_token, wanted.outcome)
         return audit_pb2.ListRecordsResponse(
             records=[record_message(found) for found in page.records], next_page_token=page.next_token
         ).SerializeToString()

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from signerd.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -8,6 +9,26 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class RotateLogKeyRequest(_message.Message):
+    __slots__ = ("lost", "request_id", "traceparent")
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    lost: bool
+    request_id: str
+    traceparent: str
+    def __init__(self, lost: _Optional[bool] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class RotateLogKeyResponse(_message.Message):
+    __slots__ = ("key", "revision", "audit")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
+    key: _resources_pb2.Key
+    revision: int
+    audit: _resources_pb2.AuditPosition
+    def __init__(self, key: _Optional[_Union[_resources_pb2.Key, _Mapping]] = ..., revision: _Optional[int] = ..., audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ("request_id", "traceparent")

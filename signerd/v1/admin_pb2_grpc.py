@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminStub:
-    """Shows how the daemon is.
+    """Shows how the daemon is, and changes what belongs to it alone.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,27 @@ class AdminStub:
                 request_serializer=signerd_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=signerd_dot_v1_dot_admin__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.RotateLogKey = channel.unary_unary(
+                '/signerd.v1.Admin/RotateLogKey',
+                request_serializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
-    """Shows how the daemon is.
+    """Shows how the daemon is, and changes what belongs to it alone.
     """
 
     def GetStatus(self, request, context):
         """Gives version, health, providers and audit log of the worker that answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateLogKey(self, request, context):
+        """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
+        the request id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +74,11 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=signerd_dot_v1_dot_admin__pb2.GetStatusRequest.FromString,
                     response_serializer=signerd_dot_v1_dot_admin__pb2.GetStatusResponse.SerializeToString,
             ),
+            'RotateLogKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateLogKey,
+                    request_deserializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signerd.v1.Admin', rpc_method_handlers)
@@ -70,7 +88,7 @@ def add_AdminServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Admin:
-    """Shows how the daemon is.
+    """Shows how the daemon is, and changes what belongs to it alone.
     """
 
     @staticmethod
@@ -90,6 +108,33 @@ class Admin:
             '/signerd.v1.Admin/GetStatus',
             signerd_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
             signerd_dot_v1_dot_admin__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateLogKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Admin/RotateLogKey',
+            signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.SerializeToString,
+            signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminStub:
-    """Shows how the daemon is."""
+    """Shows how the daemon is, and changes what belongs to it alone."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,17 +35,25 @@ class AdminStub:
     def __new__(cls, channel: _aio.Channel) -> AdminAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.GetStatusResponse]
     """Gives version, health, providers and audit log of the worker that answers."""
+    RotateLogKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RotateLogKeyRequest, _admin_pb2.RotateLogKeyResponse]
+    """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
+    the request id.
+    """
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
-    """Shows how the daemon is."""
+    """Shows how the daemon is, and changes what belongs to it alone."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetStatusRequest, _admin_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Gives version, health, providers and audit log of the worker that answers."""
+    RotateLogKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RotateLogKeyRequest, _admin_pb2.RotateLogKeyResponse]  # type: ignore[assignment]
+    """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
+    the request id.
+    """
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
-    """Shows how the daemon is."""
+    """Shows how the daemon is, and changes what belongs to it alone."""
 
     @_abc_1.abstractmethod
     def GetStatus(
@@ -54,5 +62,15 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GetStatusResponse, _abc.Awaitable[_admin_pb2.GetStatusResponse]]:
         """Gives version, health, providers and audit log of the worker that answers."""
+
+    @_abc_1.abstractmethod
+    def RotateLogKey(
+        self,
+        request: _admin_pb2.RotateLogKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RotateLogKeyResponse, _abc.Awaitable[_admin_pb2.RotateLogKeyResponse]]:
+        """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
+        the request id.
+        """
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditStub:
-    """Reads audit records; nothing here changes them.
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record.
     """
 
     def __init__(self, channel):
@@ -45,14 +45,39 @@ class AuditStub:
                 request_serializer=signerd_dot_v1_dot_audit__pb2.GetRecordRequest.SerializeToString,
                 response_deserializer=signerd_dot_v1_dot_audit__pb2.GetRecordResponse.FromString,
                 _registered_method=True)
+        self.GetProof = channel.unary_unary(
+                '/signerd.v1.Audit/GetProof',
+                request_serializer=signerd_dot_v1_dot_audit__pb2.GetProofRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_audit__pb2.GetProofResponse.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/signerd.v1.Audit/GetCheckpoint',
+                request_serializer=signerd_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_audit__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.ListLogKeys = channel.unary_unary(
+                '/signerd.v1.Audit/ListLogKeys',
+                request_serializer=signerd_dot_v1_dot_audit__pb2.ListLogKeysRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_audit__pb2.ListLogKeysResponse.FromString,
+                _registered_method=True)
+        self.TailRecords = channel.unary_stream(
+                '/signerd.v1.Audit/TailRecords',
+                request_serializer=signerd_dot_v1_dot_audit__pb2.TailRecordsRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_audit__pb2.TailRecordsResponse.FromString,
+                _registered_method=True)
+        self.ExportRecords = channel.unary_stream(
+                '/signerd.v1.Audit/ExportRecords',
+                request_serializer=signerd_dot_v1_dot_audit__pb2.ExportRecordsRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_audit__pb2.ExportRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServicer:
-    """Reads audit records; nothing here changes them.
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record.
     """
 
     def ListRecords(self, request, context):
-        """Lists records, newest first.
+        """Lists records of all shards, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +85,41 @@ class AuditServicer:
 
     def GetRecord(self, request, context):
         """Gives one record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProof(self, request, context):
+        """Gives the proof that a record is in the log. Waits for a checkpoint that covers it, at most until the deadline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """Gives the latest checkpoint of one shard or of all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLogKeys(self, request, context):
+        """Lists the public keys that checkpoints are verified with, those before a rotation too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TailRecords(self, request, context):
+        """Sends records as they come, from a position or from now on, until the caller goes away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportRecords(self, request, context):
+        """Sends all records that are there, shard by shard, in the order of the log. Only a call that ends with OK is complete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +138,31 @@ def add_AuditServicer_to_server(servicer, server):
                     request_deserializer=signerd_dot_v1_dot_audit__pb2.GetRecordRequest.FromString,
                     response_serializer=signerd_dot_v1_dot_audit__pb2.GetRecordResponse.SerializeToString,
             ),
+            'GetProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProof,
+                    request_deserializer=signerd_dot_v1_dot_audit__pb2.GetProofRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_audit__pb2.GetProofResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=signerd_dot_v1_dot_audit__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_audit__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'ListLogKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLogKeys,
+                    request_deserializer=signerd_dot_v1_dot_audit__pb2.ListLogKeysRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_audit__pb2.ListLogKeysResponse.SerializeToString,
+            ),
+            'TailRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.TailRecords,
+                    request_deserializer=signerd_dot_v1_dot_audit__pb2.TailRecordsRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_audit__pb2.TailRecordsResponse.SerializeToString,
+            ),
+            'ExportRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportRecords,
+                    request_deserializer=signerd_dot_v1_dot_audit__pb2.ExportRecordsRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_audit__pb2.ExportRecordsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signerd.v1.Audit', rpc_method_handlers)
@@ -87,7 +172,7 @@ def add_AuditServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Audit:
-    """Reads audit records; nothing here changes them.
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record.
     """
 
     @staticmethod
@@ -134,6 +219,141 @@ class Audit:
             '/signerd.v1.Audit/GetRecord',
             signerd_dot_v1_dot_audit__pb2.GetRecordRequest.SerializeToString,
             signerd_dot_v1_dot_audit__pb2.GetRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Audit/GetProof',
+            signerd_dot_v1_dot_audit__pb2.GetProofRequest.SerializeToString,
+            signerd_dot_v1_dot_audit__pb2.GetProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Audit/GetCheckpoint',
+            signerd_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
+            signerd_dot_v1_dot_audit__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLogKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Audit/ListLogKeys',
+            signerd_dot_v1_dot_audit__pb2.ListLogKeysRequest.SerializeToString,
+            signerd_dot_v1_dot_audit__pb2.ListLogKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TailRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/signerd.v1.Audit/TailRecords',
+            signerd_dot_v1_dot_audit__pb2.TailRecordsRequest.SerializeToString,
+            signerd_dot_v1_dot_audit__pb2.TailRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/signerd.v1.Audit/ExportRecords',
+            signerd_dot_v1_dot_audit__pb2.ExportRecordsRequest.SerializeToString,
+            signerd_dot_v1_dot_audit__pb2.ExportRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,29 +27,49 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuditStub:
-    """Reads audit records; nothing here changes them."""
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditAsyncStub: ...
     ListRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListRecordsRequest, _audit_pb2.ListRecordsResponse]
-    """Lists records, newest first."""
+    """Lists records of all shards, newest first."""
     GetRecord: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetRecordRequest, _audit_pb2.GetRecordResponse]
     """Gives one record."""
+    GetProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetProofRequest, _audit_pb2.GetProofResponse]
+    """Gives the proof that a record is in the log. Waits for a checkpoint that covers it, at most until the deadline."""
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]
+    """Gives the latest checkpoint of one shard or of all."""
+    ListLogKeys: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListLogKeysRequest, _audit_pb2.ListLogKeysResponse]
+    """Lists the public keys that checkpoints are verified with, those before a rotation too."""
+    TailRecords: _grpc.UnaryStreamMultiCallable[_audit_pb2.TailRecordsRequest, _audit_pb2.TailRecordsResponse]
+    """Sends records as they come, from a position or from now on, until the caller goes away."""
+    ExportRecords: _grpc.UnaryStreamMultiCallable[_audit_pb2.ExportRecordsRequest, _audit_pb2.ExportRecordsResponse]
+    """Sends all records that are there, shard by shard, in the order of the log. Only a call that ends with OK is complete."""
 
 @_typing.type_check_only
 class AuditAsyncStub(AuditStub):
-    """Reads audit records; nothing here changes them."""
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListRecordsRequest, _audit_pb2.ListRecordsResponse]  # type: ignore[assignment]
-    """Lists records, newest first."""
+    """Lists records of all shards, newest first."""
     GetRecord: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetRecordRequest, _audit_pb2.GetRecordResponse]  # type: ignore[assignment]
     """Gives one record."""
+    GetProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetProofRequest, _audit_pb2.GetProofResponse]  # type: ignore[assignment]
+    """Gives the proof that a record is in the log. Waits for a checkpoint that covers it, at most until the deadline."""
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """Gives the latest checkpoint of one shard or of all."""
+    ListLogKeys: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListLogKeysRequest, _audit_pb2.ListLogKeysResponse]  # type: ignore[assignment]
+    """Lists the public keys that checkpoints are verified with, those before a rotation too."""
+    TailRecords: _aio.UnaryStreamMultiCallable[_audit_pb2.TailRecordsRequest, _audit_pb2.TailRecordsResponse]  # type: ignore[assignment]
+    """Sends records as they come, from a position or from now on, until the caller goes away."""
+    ExportRecords: _aio.UnaryStreamMultiCallable[_audit_pb2.ExportRecordsRequest, _audit_pb2.ExportRecordsResponse]  # type: ignore[assignment]
+    """Sends all records that are there, shard by shard, in the order of the log. Only a call that ends with OK is complete."""
 
 class AuditServicer(metaclass=_abc_1.ABCMeta):
-    """Reads audit records; nothing here changes them."""
+    """Reads the audit log, its proofs and the keys that sign it; nothing here changes anything. What is read is on record."""
 
     @_abc_1.abstractmethod
     def ListRecords(
@@ -57,7 +77,7 @@ class AuditServicer(metaclass=_abc_1.ABCMeta):
         request: _audit_pb2.ListRecordsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListRecordsResponse, _abc.Awaitable[_audit_pb2.ListRecordsResponse]]:
-        """Lists records, newest first."""
+        """Lists records of all shards, newest first."""
 
     @_abc_1.abstractmethod
     def GetRecord(
@@ -66,5 +86,45 @@ class AuditServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetRecordResponse, _abc.Awaitable[_audit_pb2.GetRecordResponse]]:
         """Gives one record."""
+
+    @_abc_1.abstractmethod
+    def GetProof(
+        self,
+        request: _audit_pb2.GetProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.GetProofResponse, _abc.Awaitable[_audit_pb2.GetProofResponse]]:
+        """Gives the proof that a record is in the log. Waits for a checkpoint that covers it, at most until the deadline."""
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _audit_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.GetCheckpointResponse, _abc.Awaitable[_audit_pb2.GetCheckpointResponse]]:
+        """Gives the latest checkpoint of one shard or of all."""
+
+    @_abc_1.abstractmethod
+    def ListLogKeys(
+        self,
+        request: _audit_pb2.ListLogKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListLogKeysResponse, _abc.Awaitable[_audit_pb2.ListLogKeysResponse]]:
+        """Lists the public keys that checkpoints are verified with, those before a rotation too."""
+
+    @_abc_1.abstractmethod
+    def TailRecords(
+        self,
+        request: _audit_pb2.TailRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.TailRecordsResponse], _abc.AsyncIterator[_audit_pb2.TailRecordsResponse]]:
+        """Sends records as they come, from a position or from now on, until the caller goes away."""
+
+    @_abc_1.abstractmethod
+    def ExportRecords(
+        self,
+        request: _audit_pb2.ExportRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.ExportRecordsResponse], _abc.AsyncIterator[_audit_pb2.ExportRecordsResponse]]:
+        """Sends all records that are there, shard by shard, in the order of the log. Only a call that ends with OK is complete."""
 
 def add_AuditServicer_to_server(servicer: AuditServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

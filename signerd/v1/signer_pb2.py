@@ -26,41 +26,41 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from signerd.v1 import resources_pb2 as signerd_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signerd/v1/signer.proto\x12\nsignerd.v1\x1a\x17google/rpc/status.proto\x1a\x1asignerd/v1/resources.proto\"\xab\x02\n\x0bSignRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12$\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x12.signerd.v1.DigestH\x00\x12\x11\n\x07message\x18\x04 \x01(\x0cH\x00\x12%\n\x04\x64sse\x18\x05 \x01(\x0b\x32\x15.signerd.v1.DsseInputH\x00\x12\x13\n\tml_dsa_mu\x18\x06 \x01(\x0cH\x00\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x12\x19\n\x0cinput_crc32c\x18\x08 \x01(\x07H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x14\n\x0cmin_revision\x18\x0b \x01(\x03\x42\x07\n\x05inputB\x0f\n\r_input_crc32c\"\xd0\x01\n\x0cSignResponse\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x13\n\x0bkey_version\x18\x02 \x01(\t\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x17\n\x0fssh_fingerprint\x18\x05 \x01(\t\x12(\n\x05\x61udit\x18\x06 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x1d\n\x10signature_crc32c\x18\x07 \x01(\x07H\x00\x88\x01\x01\x42\x13\n\x11_signature_crc32c\"c\n\x10\x42\x61tchSignRequest\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.signerd.v1.SignRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"A\n\x11\x42\x61tchSignResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.signerd.v1.BatchSignResult\"n\n\x0f\x42\x61tchSignResult\x12,\n\x08response\x18\x01 \x01(\x0b\x32\x18.signerd.v1.SignResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\\\n\x11SignStreamRequest\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1c.signerd.v1.SignStreamHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xd8\x01\n\x10SignStreamHeader\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\x12\x14\n\x0cpayload_type\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x19\n\x0cinput_crc32c\x18\x06 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\x14\n\x0cmin_revision\x18\t \x01(\x03\x42\x0f\n\r_input_crc32c\"@\n\x12SignStreamResponse\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x18.signerd.v1.SignResponse\"\xae\x02\n\rVerifyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12$\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x12.signerd.v1.DigestH\x00\x12\x11\n\x07message\x18\x04 \x01(\x0cH\x00\x12%\n\x04\x64sse\x18\x05 \x01(\x0b\x32\x15.signerd.v1.DsseInputH\x00\x12\x13\n\tml_dsa_mu\x18\x06 \x01(\x0cH\x00\x12\x11\n\tsignature\x18\x07 \x01(\x0c\x12/\n\x08\x65ncoding\x18\x08 \x01(\x0e\x32\x1d.signerd.v1.SignatureEncoding\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x14\n\x0cmin_revision\x18\x0b \x01(\x03\x42\x07\n\x05input\"r\n\x0eVerifyResponse\x12\x13\n\x0bkey_version\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12(\n\x05\x61udit\x18\x04 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\"|\n\x10PublicKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x14\n\x0cmin_revision\x18\x06 \x01(\x03\"m\n\x11PublicKeyResponse\x12.\n\x08versions\x18\x01 \x03(\x0b\x32\x1c.signerd.v1.PublicKeyVersion\x12(\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\"\xc7\x01\n\x10PublicKeyVersion\x12\x13\n\x0bkey_version\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.signerd.v1.KeyVersionState\x12\x0f\n\x07primary\x18\x04 \x01(\x08\x12\x0b\n\x03pem\x18\x05 \x01(\t\x12\x0b\n\x03\x64\x65r\x18\x06 \x01(\x0c\x12\x0b\n\x03jwk\x18\x07 \x01(\t\x12\x0e\n\x06key_id\x18\x08 \x01(\t\x12\x17\n\x0fssh_fingerprint\x18\t \x01(\t*q\n\x11SignatureEncoding\x12\"\n\x1eSIGNATURE_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SIGNATURE_ENCODING_DER\x10\x01\x12\x1c\n\x18SIGNATURE_ENCODING_P1363\x10\x02\x32\xe7\x02\n\x06Signer\x12\x39\n\x04Sign\x12\x17.signerd.v1.SignRequest\x1a\x18.signerd.v1.SignResponse\x12H\n\tBatchSign\x12\x1c.signerd.v1.BatchSignRequest\x1a\x1d.signerd.v1.BatchSignResponse\x12M\n\nSignStream\x12\x1d.signerd.v1.SignStreamRequest\x1a\x1e.signerd.v1.SignStreamResponse(\x01\x12?\n\x06Verify\x12\x19.signerd.v1.VerifyRequest\x1a\x1a.signerd.v1.VerifyResponse\x12H\n\tPublicKey\x12\x1c.signerd.v1.PublicKeyRequest\x1a\x1d.signerd.v1.PublicKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signerd/v1/signer.proto\x12\nsignerd.v1\x1a\x17google/rpc/status.proto\x1a\x1asignerd/v1/resources.proto\"\xbf\x02\n\x0bSignRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12$\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x12.signerd.v1.DigestH\x00\x12\x11\n\x07message\x18\x04 \x01(\x0cH\x00\x12%\n\x04\x64sse\x18\x05 \x01(\x0b\x32\x15.signerd.v1.DsseInputH\x00\x12\x13\n\tml_dsa_mu\x18\x06 \x01(\x0cH\x00\x12\x15\n\rvalidate_only\x18\x07 \x01(\x08\x12\x19\n\x0cinput_crc32c\x18\x08 \x01(\x07H\x01\x88\x01\x01\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x14\n\x0cmin_revision\x18\x0b \x01(\x03\x12\x12\n\nwant_proof\x18\x0c \x01(\x08\x42\x07\n\x05inputB\x0f\n\r_input_crc32c\"\xf6\x01\n\x0cSignResponse\x12\x11\n\tsignature\x18\x01 \x01(\x0c\x12\x13\n\x0bkey_version\x18\x02 \x01(\t\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x0e\n\x06key_id\x18\x04 \x01(\t\x12\x17\n\x0fssh_fingerprint\x18\x05 \x01(\t\x12(\n\x05\x61udit\x18\x06 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x1d\n\x10signature_crc32c\x18\x07 \x01(\x07H\x00\x88\x01\x01\x12\r\n\x05proof\x18\x08 \x01(\t\x12\x15\n\rproof_problem\x18\t \x01(\tB\x13\n\x11_signature_crc32c\"c\n\x10\x42\x61tchSignRequest\x12&\n\x05items\x18\x01 \x03(\x0b\x32\x17.signerd.v1.SignRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"A\n\x11\x42\x61tchSignResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.signerd.v1.BatchSignResult\"n\n\x0f\x42\x61tchSignResult\x12,\n\x08response\x18\x01 \x01(\x0b\x32\x18.signerd.v1.SignResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\\\n\x11SignStreamRequest\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1c.signerd.v1.SignStreamHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xec\x01\n\x10SignStreamHeader\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06length\x18\x03 \x01(\x03\x12\x14\n\x0cpayload_type\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x12\x19\n\x0cinput_crc32c\x18\x06 \x01(\x07H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\x14\n\x0cmin_revision\x18\t \x01(\x03\x12\x12\n\nwant_proof\x18\n \x01(\x08\x42\x0f\n\r_input_crc32c\"@\n\x12SignStreamResponse\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x18.signerd.v1.SignResponse\"\xae\x02\n\rVerifyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12$\n\x06\x64igest\x18\x03 \x01(\x0b\x32\x12.signerd.v1.DigestH\x00\x12\x11\n\x07message\x18\x04 \x01(\x0cH\x00\x12%\n\x04\x64sse\x18\x05 \x01(\x0b\x32\x15.signerd.v1.DsseInputH\x00\x12\x13\n\tml_dsa_mu\x18\x06 \x01(\x0cH\x00\x12\x11\n\tsignature\x18\x07 \x01(\x0c\x12/\n\x08\x65ncoding\x18\x08 \x01(\x0e\x32\x1d.signerd.v1.SignatureEncoding\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x13\n\x0btraceparent\x18\n \x01(\t\x12\x14\n\x0cmin_revision\x18\x0b \x01(\x03\x42\x07\n\x05input\"r\n\x0eVerifyResponse\x12\x13\n\x0bkey_version\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12\x0e\n\x06key_id\x18\x03 \x01(\t\x12(\n\x05\x61udit\x18\x04 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\"|\n\x10PublicKeyRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x14\n\x0cmin_revision\x18\x06 \x01(\x03\"m\n\x11PublicKeyResponse\x12.\n\x08versions\x18\x01 \x03(\x0b\x32\x1c.signerd.v1.PublicKeyVersion\x12(\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\"\xc7\x01\n\x10PublicKeyVersion\x12\x13\n\x0bkey_version\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.signerd.v1.KeyVersionState\x12\x0f\n\x07primary\x18\x04 \x01(\x08\x12\x0b\n\x03pem\x18\x05 \x01(\t\x12\x0b\n\x03\x64\x65r\x18\x06 \x01(\x0c\x12\x0b\n\x03jwk\x18\x07 \x01(\t\x12\x0e\n\x06key_id\x18\x08 \x01(\t\x12\x17\n\x0fssh_fingerprint\x18\t \x01(\t*q\n\x11SignatureEncoding\x12\"\n\x1eSIGNATURE_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16SIGNATURE_ENCODING_DER\x10\x01\x12\x1c\n\x18SIGNATURE_ENCODING_P1363\x10\x02\x32\xe7\x02\n\x06Signer\x12\x39\n\x04Sign\x12\x17.signerd.v1.SignRequest\x1a\x18.signerd.v1.SignResponse\x12H\n\tBatchSign\x12\x1c.signerd.v1.BatchSignRequest\x1a\x1d.signerd.v1.BatchSignResponse\x12M\n\nSignStream\x12\x1d.signerd.v1.SignStreamRequest\x1a\x1e.signerd.v1.SignStreamResponse(\x01\x12?\n\x06Verify\x12\x19.signerd.v1.VerifyRequest\x1a\x1a.signerd.v1.VerifyResponse\x12H\n\tPublicKey\x12\x1c.signerd.v1.PublicKeyRequest\x1a\x1d.signerd.v1.PublicKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signerd.v1.signer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIGNATUREENCODING']._serialized_start=2124
-  _globals['_SIGNATUREENCODING']._serialized_end=2237
+  _globals['_SIGNATUREENCODING']._serialized_start=2202
+  _globals['_SIGNATUREENCODING']._serialized_end=2315
   _globals['_SIGNREQUEST']._serialized_start=93
-  _globals['_SIGNREQUEST']._serialized_end=392
-  _globals['_SIGNRESPONSE']._serialized_start=395
-  _globals['_SIGNRESPONSE']._serialized_end=603
-  _globals['_BATCHSIGNREQUEST']._serialized_start=605
-  _globals['_BATCHSIGNREQUEST']._serialized_end=704
-  _globals['_BATCHSIGNRESPONSE']._serialized_start=706
-  _globals['_BATCHSIGNRESPONSE']._serialized_end=771
-  _globals['_BATCHSIGNRESULT']._serialized_start=773
-  _globals['_BATCHSIGNRESULT']._serialized_end=883
-  _globals['_SIGNSTREAMREQUEST']._serialized_start=885
-  _globals['_SIGNSTREAMREQUEST']._serialized_end=977
-  _globals['_SIGNSTREAMHEADER']._serialized_start=980
-  _globals['_SIGNSTREAMHEADER']._serialized_end=1196
-  _globals['_SIGNSTREAMRESPONSE']._serialized_start=1198
-  _globals['_SIGNSTREAMRESPONSE']._serialized_end=1262
-  _globals['_VERIFYREQUEST']._serialized_start=1265
-  _globals['_VERIFYREQUEST']._serialized_end=1567
-  _globals['_VERIFYRESPONSE']._serialized_start=1569
-  _globals['_VERIFYRESPONSE']._serialized_end=1683
-  _globals['_PUBLICKEYREQUEST']._serialized_start=1685
-  _globals['_PUBLICKEYREQUEST']._serialized_end=1809
-  _globals['_PUBLICKEYRESPONSE']._serialized_start=1811
-  _globals['_PUBLICKEYRESPONSE']._serialized_end=1920
-  _globals['_PUBLICKEYVERSION']._serialized_start=1923
-  _globals['_PUBLICKEYVERSION']._serialized_end=2122
-  _globals['_SIGNER']._serialized_start=2240
-  _globals['_SIGNER']._serialized_end=2599
+  _globals['_SIGNREQUEST']._serialized_end=412
+  _globals['_SIGNRESPONSE']._serialized_start=415
+  _globals['_SIGNRESPONSE']._serialized_end=661
+  _globals['_BATCHSIGNREQUEST']._serialized_start=663
+  _globals['_BATCHSIGNREQUEST']._serialized_end=762
+  _globals['_BATCHSIGNRESPONSE']._serialized_start=764
+  _globals['_BATCHSIGNRESPONSE']._serialized_end=829
+  _globals['_BATCHSIGNRESULT']._serialized_start=831
+  _globals['_BATCHSIGNRESULT']._serialized_end=941
+  _globals['_SIGNSTREAMREQUEST']._serialized_start=943
+  _globals['_SIGNSTREAMREQUEST']._serialized_end=1035
+  _globals['_SIGNSTREAMHEADER']._serialized_start=1038
+  _globals['_SIGNSTREAMHEADER']._serialized_end=1274
+  _globals['_SIGNSTREAMRESPONSE']._serialized_start=1276
+  _globals['_SIGNSTREAMRESPONSE']._serialized_end=1340
+  _globals['_VERIFYREQUEST']._serialized_start=1343
+  _globals['_VERIFYREQUEST']._serialized_end=1645
+  _globals['_VERIFYRESPONSE']._serialized_start=1647
+  _globals['_VERIFYRESPONSE']._serialized_end=1761
+  _globals['_PUBLICKEYREQUEST']._serialized_start=1763
+  _globals['_PUBLICKEYREQUEST']._serialized_end=1887
+  _globals['_PUBLICKEYRESPONSE']._serialized_start=1889
+  _globals['_PUBLICKEYRESPONSE']._serialized_end=1998
+  _globals['_PUBLICKEYVERSION']._serialized_start=2001
+  _globals['_PUBLICKEYVERSION']._serialized_end=2200
+  _globals['_SIGNER']._serialized_start=2318
+  _globals['_SIGNER']._serialized_end=2677
 # @@protoc_insertion_point(module_scope)

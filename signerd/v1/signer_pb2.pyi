@@ -19,7 +19,7 @@ SIGNATURE_ENCODING_DER: SignatureEncoding
 SIGNATURE_ENCODING_P1363: SignatureEncoding
 
 class SignRequest(_message.Message):
-    __slots__ = ("key", "version", "digest", "message", "dsse", "ml_dsa_mu", "validate_only", "input_crc32c", "request_id", "traceparent", "min_revision")
+    __slots__ = ("key", "version", "digest", "message", "dsse", "ml_dsa_mu", "validate_only", "input_crc32c", "request_id", "traceparent", "min_revision", "want_proof")
     KEY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class SignRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WANT_PROOF_FIELD_NUMBER: _ClassVar[int]
     key: str
     version: int
     digest: _resources_pb2.Digest
@@ -42,10 +43,11 @@ class SignRequest(_message.Message):
     request_id: str
     traceparent: str
     min_revision: int
-    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., digest: _Optional[_Union[_resources_pb2.Digest, _Mapping]] = ..., message: _Optional[bytes] = ..., dsse: _Optional[_Union[_resources_pb2.DsseInput, _Mapping]] = ..., ml_dsa_mu: _Optional[bytes] = ..., validate_only: _Optional[bool] = ..., input_crc32c: _Optional[int] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
+    want_proof: bool
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., digest: _Optional[_Union[_resources_pb2.Digest, _Mapping]] = ..., message: _Optional[bytes] = ..., dsse: _Optional[_Union[_resources_pb2.DsseInput, _Mapping]] = ..., ml_dsa_mu: _Optional[bytes] = ..., validate_only: _Optional[bool] = ..., input_crc32c: _Optional[int] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., min_revision: _Optional[int] = ..., want_proof: _Optional[bool] = ...) -> None: ...
 
 class SignResponse(_message.Message):
-    __slots__ = ("signature", "key_version", "algorithm", "key_id", "ssh_fingerprint", "audit", "signature_crc32c")
+    __slots__ = ("signature", "key_version", "algorithm", "key_id", "ssh_fingerprint", "audit", "signature_crc32c", "proof", "proof_problem")
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     KEY_VERSION_FIELD_NUMBER: _ClassVar[int]
     ALGORITHM_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +55,8 @@ class SignResponse(_message.Message):
     SSH_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_CRC32C_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    PROOF_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     signature: bytes
     key_version: str
     algorithm: str
@@ -60,7 +64,9 @@ class SignResponse(_message.Message):
     ssh_fingerprint: str
     audit: _resources_pb2.AuditPosition
     signature_crc32c: int
-    def __init__(self, signature: _Optional[bytes] = ..., key_version: _Optional[str] = ..., algorithm: _Optional[str] = ..., key_id: _Optional[str] = ..., ssh_fingerprint: _Optional[str] = ..., audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ..., signature_crc32c: _Optional[int] = ...) -> None: ...
+    proof: str
+    proof_problem: str
+    def __init__(self, signature: _Optional[bytes] = ..., key_version: _Optional[str] = ..., algorithm: _Optional[str] = ..., key_id: _Optional[str] = ..., ssh_fingerprint: _Optional[str] = ..., audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ..., signature_crc32c: _Optional[int] = ..., proof: _Optional[str] = ..., proof_problem: _Optional[str] = ...) -> None: ...
 
 class BatchSignRequest(_message.Message):
     __slots__ = ("items", "request_id", "traceparent")
@@ -95,7 +101,7 @@ class SignStreamRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[SignStreamHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class SignStreamHeader(_message.Message):
-    __slots__ = ("key", "version", "length", "payload_type", "validate_only", "input_crc32c", "request_id", "traceparent", "min_revision")
+    __slots__ = ("key", "version", "length", "payload_type", "validate_only", "input_crc32c", "request_id", "traceparent", "min_revision", "want_proof")
     KEY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +111,7 @@ class SignStreamHeader(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WANT_PROOF_FIELD_NUMBER: _ClassVar[int]
     key: str
     version: int
     length: int
@@ -114,7 +121,8 @@ class SignStreamHeader(_message.Message):
     request_id: str
     traceparent: str
     min_revision: int
-    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., length: _Optional[int] = ..., payload_type: _Optional[str] = ..., validate_only: _Optional[bool] = ..., input_crc32c: _Optional[int] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
+    want_proof: bool
+    def __init__(self, key: _Optional[str] = ..., version: _Optional[int] = ..., length: _Optional[int] = ..., payload_type: _Optional[str] = ..., validate_only: _Optional[bool] = ..., input_crc32c: _Optional[int] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ..., min_revision: _Optional[int] = ..., want_proof: _Optional[bool] = ...) -> None: ...
 
 class SignStreamResponse(_message.Message):
     __slots__ = ("response",)

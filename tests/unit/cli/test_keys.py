@@ -135,7 +135,7 @@ def test_audit_list_stops_at_the_limit(run: Run, daemon: FakeDaemon) -> None:
     daemon.script["ListRecords"].extend([page, page])
     result = run("audit", "list", "--limit", "3", "--key", "release", "--outcome", "ok", "-o", "json")
     first, second = daemon.asked["ListRecords"]
-    assert (first.page_size, first.key, first.outcome) == (3, "release", "ok")
+    assert (first.page_size, first.filter.key, first.filter.outcome) == (3, "release", "ok")
     assert (second.page_size, second.page_token) == (1, "more")
     shown = Parse(result.stdout, ListRecordsResponse())
     assert shown == ListRecordsResponse(records=[RECORD] * 4, next_page_token="more")

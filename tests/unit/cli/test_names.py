@@ -82,4 +82,4 @@ def test_where_a_key_is_named_its_resource_name_is_too(run: Run, daemon: FakeDae
     assert run("keys", "create", "keys/release").exit_code == 0
     assert run("audit", "list", "--key", "keys/release").exit_code == 0
     assert daemon.asked["GetKey"][0].name == daemon.asked["CreateKey"][0].name == "release"
-    assert daemon.asked["ListRecords"][0].key == "release"
+    assert daemon.asked["ListRecords"][0].filter.key == "release"

@@ -33,7 +33,9 @@ async def list_keys(engine: Engine, **fields: Any) -> Any:
 
 
 async def records(engine: Engine, **fields: Any) -> Any:
-    return await engine.call("Audit/ListRecords", audit_pb2.ListRecordsRequest(**fields))
+    wanted = {name: fields.pop(name) for name in ("key", "outcome") if name in fields}
+    request = audit_pb2.ListRecordsRequest(filter=wanted, **fields)
+    return await engine.call("Audit/ListRecords", request)
 
 
 async def record(engine: Engine, shard: str, sequence: int) -> Any:
