@@ -16,6 +16,7 @@ from signerd.errors import SignerdError
 from signerd.sinks.base import Entry, Sender, TooLarge, Unaccepted
 from signerd.sinks.stream import MOST_RECORDS, Stream
 
+GATHER: Final = 0.05
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 LONGEST_PAUSE_REQUIRED: Final = 1.0
@@ -85,9 +86,7 @@ class Delivery:
                 await self._failed(problem)
 
     async def _step(self) -> None:
-        while not self.lag:
-            self._news.clear()
-            await self._news.wait()
+        await self._gather()
         if self.lag > self.section.queue and not self.section.required:
             # Half, so that the next record does not make a gap of its own.
             await self._leave_out(self._stream.newest - self.section.queue // 2, "it is too far behind")
@@ -97,6 +96,14 @@ class Delivery:
         if entries[0].sequence > self.position + 1:
             await self._leave_out(entries[0].sequence - 1, "they were removed from the log")
         await self._deliver(entries[: self._batch])
+
+    async def _gather(self) -> None:
+        """Wait for records; where nobody waits for the sink, for many."""
+        while not self.lag:
+            self._news.clear()
+            await self._news.wait()
+        if not self.section.required and self.lag < MOST_RECORDS:
+            await asyncio.sleep(GATHER)
 
     async def _deliver(self, entries: list[Entry]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 
@@ -27,6 +28,16 @@ async def test_records_are_delivered_in_order_byte_for_byte() -> None:
         await until(lambda: followed.delivery.position == 4)
         assert followed.receiver.taken == [entry(sequence) for sequence in range(1, 5)]
         assert (followed.delivery.delivered, followed.delivery.lag, followed.log.reads) == (4, 0, [])
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_only_an_optional_sink_waits_for_more_to_come(required: bool) -> None:
+    async with Followed(required=required, timeout=5.0) as followed:
+        for sequence in range(1, 21):
+            followed.add(sequence, sequence)
+            await asyncio.sleep(0.0005)
+        await until(lambda: not followed.delivery.lag)
+        assert (len(followed.receiver.sizes) > 10) == required
 
 
 async def test_what_was_missed_comes_from_the_log() -> None:
