@@ -44,7 +44,7 @@ class Contents:
 def list_contents(directory: Path) -> Contents:
     """List a shard's directory. Raises OSError."""
     contents = Contents(directory, has_wal=(directory / WAL).is_dir())
-    for name in _files(directory):
+    for name in files_below(directory):
         if name.startswith("tile/"):
             _add_tile(contents, name)
         elif name.startswith(f"{WAL}/") and NAME.fullmatch(name.removeprefix(f"{WAL}/")):
@@ -55,13 +55,13 @@ def list_contents(directory: Path) -> Contents:
     return contents
 
 
-def _files(directory: Path, below: str = "") -> Iterator[str]:
+def files_below(directory: Path, below: str = "") -> Iterator[str]:
     """Paths of all files; a link or pipe has a slash at its end, so that it is none that is known."""
     with os.scandir(directory / below) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(directory, f"{below}{entry.name}/")
+            yield from files_below(directory, f"{below}{entry.name}/")
         else:
             yield f"{below}{entry.name}" + ("" if entry.is_file(follow_symlinks=False) else "/")
 
