@@ -55,23 +55,32 @@ class Nodes:
         return found
 
     def _look(self, level: int, number: int, width: int) -> list[bytes]:
-        if self._derive and level and width < WIDTH:
-            try:
-                return self._computed(level, number, width)
-            except SignerdError:  # pruned
-                pass
-        return read_tile(self._directory, level, number, width) or self._computed(level, number, width)
+        found = read_tile(self._directory, level, number)
+        doubtful = self._derive and level > 0 and width < WIDTH
+        if len(found) >= width and not doubtful:
+            return found
+        return self._roots(level, number, width, found) if level else self._leaves(number, width)
 
-    def _computed(self, level: int, number: int, width: int) -> list[bytes]:
+    def _roots(self, level: int, number: int, width: int, found: list[bytes]) -> list[bytes]:
+        """Hashes of a level above: roots of the tiles below, or what was found where these are pruned."""
+        hashes: list[bytes] = []
+        for at in range(width):
+            try:
+                tile = self._look(level - 1, number * WIDTH + at, WIDTH)
+                hashes.append(tree_hash(tile))
+            except SignerdError:
+                if at >= len(found):
+                    raise
+                hashes.append(found[at])
+        return hashes
+
+    def _leaves(self, number: int, width: int) -> list[bytes]:
         first = number * WIDTH
-        if level:
-            return [tree_hash(self._look(level - 1, first + at, WIDTH)[:WIDTH]) for at in range(width)]
-        found = leaf_hashes(entries(self._directory, first, first + width - 1, self._own))
-        if len(found) < width:
-            raise corrupt_file(
-                self._directory, tile_path(0, number), first + len(found) + 1, "is not in the log"
-            )
-        return found
+        hashes = leaf_hashes(entries(self._directory, first, first + width - 1, self._own))
+        if len(hashes) < width:
+            sequence = first + len(hashes) + 1
+            raise corrupt_file(self._directory, tile_path(0, number), sequence, "is not in the log")
+        return hashes
 
     def path(self, index: int, start: int, stop: int) -> list[bytes]:
         """PATH(index, D[start:stop])."""

@@ -28,9 +28,9 @@ def _check_above(directory: Path, level: int, number: int, size: int) -> None:
     above, place = divmod(number, WIDTH)
     if (above + 1) << HEIGHT * (level + 2) > size:
         return
-    upper, lower = read_tile(directory, level + 1, above, WIDTH), read_tile(directory, level, number, WIDTH)
+    upper, lower = read_tile(directory, level + 1, above), read_tile(directory, level, number)
     sequence = (number << HEIGHT * (level + 1)) + 1
-    if upper is None or lower is None:
+    if len(upper) < WIDTH or len(lower) < WIDTH:
         raise corrupt_file(directory, tile_path(level + 1, above), sequence, "has no whole tile to prove it")
     if upper[place] != tree_hash(lower):
         raise corrupt_file(directory, tile_path(level + 1, above), sequence, "is not what was proven")

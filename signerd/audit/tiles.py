@@ -68,14 +68,14 @@ def widths(directory: Path, level: Level, number: int) -> list[int]:
     return found
 
 
-def read_tile(directory: Path, level: int, number: int, width: int) -> list[bytes] | None:
-    """At least `width` hashes of a tile; None where no file has them. Raises OSError."""
-    for there in widths(directory, level, number):
+def read_tile(directory: Path, level: int, number: int) -> list[bytes]:
+    """The hashes of the widest whole file of a tile, none where there is no such file. Raises OSError."""
+    for width in widths(directory, level, number):
         with suppress(FileNotFoundError):
-            data = (directory / tile_path(level, number, there)).read_bytes()
-            if there >= width and len(data) == there * HASH_SIZE:
+            data = (directory / tile_path(level, number, width)).read_bytes()
+            if len(data) == width * HASH_SIZE:
                 return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
-    return None
+    return []
 
 
 def read_bundle(directory: Path, number: int, width: int = 1) -> list[bytes] | None:
@@ -94,9 +94,9 @@ def read_bundle(directory: Path, number: int, width: int = 1) -> list[bytes] | N
 
 def _proven(directory: Path, number: int, width: int, data: bytes) -> list[bytes]:
     bodies = list(unpack(data))
-    hashes = read_tile(directory, 0, number, width)
+    hashes = read_tile(directory, 0, number)
     first = number * WIDTH + 1
-    if hashes is None:
+    if len(hashes) < width:
         raise corrupt_file(directory, tile_path(0, number, width), first, "has no whole tile to prove it")
     for sequence, (body, expected) in enumerate(zip(bodies, hashes, strict=False), first):
         if leaf_hash(body) != expected:

@@ -126,3 +126,13 @@ async def test_a_log_of_one_has_a_proof_without_hashes(tmp_path: Path) -> None:
     text = proofs.tlog_proof(tmp_path / "0", 0, checkpoint)
 
     assert text == f"c2sp.org/tlog-proof@v1\nindex 0\n\n{checkpoint.note.decode()}"
+
+
+async def test_what_a_crash_may_have_left_of_unfinished_tiles_is_derived(tmp_path: Path) -> None:
+    await written(tmp_path, 600)
+    shard = tmp_path / "0"
+    for name in ("000", "000.p/2"):
+        (shard / "tile" / "1" / name).write_bytes(bytes(8192 if name == "000" else 64))
+    wrong, right = proofs.root_at(shard, 512), proofs.Nodes(shard, derive=True).mth(0, 512)
+
+    assert right == root_of(tmp_path, 512) != wrong
