@@ -19,6 +19,7 @@ from signerd.engine.opening import OpenedShard, Opener, Place
 from signerd.engine.outside import Outside
 from signerd.errors import Reason, SignerdError
 from signerd.instance import Wiring
+from signerd.methods import utc_now
 from signerd.mirrors.mirror import Mirror
 from signerd.mirrors.targets import BucketTarget, DirectoryTarget, Target
 from signerd.ownership import private_directory
@@ -26,6 +27,7 @@ from signerd.providers.guard import Guarded
 from signerd.rpc.keys import ANSWERS
 from signerd.state.checkpoints import Checkpoints
 from signerd.state.database import Database
+from signerd.state.location import SqliteLocation
 from signerd.state.shards import Shards
 from signerd.telemetry import Telemetry
 from signerd.witnesses.cosignatures import parse_vkey
@@ -133,6 +135,10 @@ def build_checkpointer(
         timing=Timing(audit.checkpoint_interval, audit.heartbeat),
         meter=telemetry.checkpoints,
         shards=Shards(database, wiring.state_key),
+        keeper="state database on this machine"
+        if isinstance(wiring.location, SqliteLocation)
+        else "state database",
+        clock=utc_now,
         latest=shard.latest,
     )
 

@@ -11,6 +11,7 @@ import structlog
 
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.log import Log
+from signerd.engine.log_figures import MirrorFigures, WitnessFigures
 from signerd.engine.outside import Outside, proof
 from signerd.mirrors.mirror import Mirror
 from signerd.mirrors.targets import MirrorFault
@@ -61,6 +62,15 @@ class Anchors:
     def lag(self) -> int:
         """Records that a checkpoint covers and the mirror has not."""
         return self._newest.size - self.copy.size if self.copy and self._newest else 0
+
+    def witness_figures(self) -> list[WitnessFigures]:
+        """How the witnesses are."""
+        members = self.witnesses.members if self.witnesses else ()
+        return [WitnessFigures(one.name, one.size if one.cosigned else 0, one.problem) for one in members]
+
+    def mirror_figures(self) -> MirrorFigures | None:
+        """How the mirror is."""
+        return MirrorFigures(self.copy.size, self.lag, self.copy.problem) if self.copy else None
 
     def warnings(self) -> list[str]:
         """What an operator should know."""

@@ -7,8 +7,10 @@ come after it. Whatever fails here, records and signatures go on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -20,9 +22,10 @@ from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
 from signerd.core.keys import Key, KeyVersion, State
 from signerd.engine.anchors import Anchors
+from signerd.engine.log_figures import LogFigures, ShardFigures, truncation
 from signerd.engine.log_key import LogKey, signed_by, unavailable, vkey
 from signerd.errors import SignerdError
-from signerd.state.checkpoints import Checkpoints
+from signerd.state.checkpoints import Checkpoints, KeptCheckpoint
 from signerd.state.shards import Shards
 from signerd.telemetry import CheckpointMeter
 
@@ -30,6 +33,8 @@ GATHER: Final = 0.05
 """Seconds from the first who waits to the checkpoint, so that others get the same one."""
 PAUSE: Final = 1.0
 """Seconds between two tries, at least."""
+FIRST: Final = 3.0
+"""Seconds that the first checkpoint may hold up the start."""
 LAST: Final = 3.0
 """Seconds that the last checkpoint may hold up the end."""
 HEARTBEAT: Final = "heartbeat"
@@ -57,7 +62,8 @@ class Waiter:
 class Checkpointer:
     """`latest` is the newest checkpoint that the state database knows; `problem` is why there is no newer one.
 
-    `superseded` is set when a witness has seen more of this log than there is: another shard must be begun.
+    `keeper` is what the state database is called in the status. `superseded` is set when a witness has seen more of
+    this log than there is: another shard must be begun.
     """
 
     log: Log
@@ -67,10 +73,13 @@ class Checkpointer:
     timing: Timing
     meter: CheckpointMeter
     shards: Shards
+    keeper: str
+    clock: Callable[[], datetime]
     latest: Checkpoint | None = None
     problem: str = ""
     superseded: asyncio.Event = field(default_factory=asyncio.Event)
     _proven: Checkpoint | None = None
+    _known: Mapping[str, KeptCheckpoint] = field(default_factory=dict)
     _waiters: list[Waiter] = field(default_factory=list)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +87,34 @@ class Checkpointer:
         """What an operator should know."""
         found = [f"audit log: no new checkpoint: {self.problem}"] if self.problem else []
         return [*found, *self.anchors.warnings()]
+
+    def figures(self) -> LogFigures:
+        """How the checkpoints of all shards are."""
+        now, own, shard = self.clock(), self.latest, self.log.shard
+        witnesses, mirror = self.anchors.witness_figures(), self.anchors.mirror_figures()
+        return LogFigures(
+            own=ShardFigures(shard, own.size, int(self.meter.age())) if own else None,
+            problem=self.problem,
+            quorum=self.anchors.quorum,
+            witnesses=witnesses,
+            mirror=mirror,
+            truncation=truncation(self.keeper if own else "", witnesses, mirror),
+            others=[
+                ShardFigures(name, kept.size, max(0, int((now - kept.made).total_seconds())))
+                for name, kept in sorted(self._known.items())
+                if name != shard
+            ],
+        )
+
+    async def begin(self) -> None:
+        """Make a checkpoint at the start, if that is quick: from then on the log can be proven."""
+        try:
+            async with asyncio.timeout(FIRST):
+                await self._step()
+        except SignerdError as error:
+            self._failed(error)
+        except TimeoutError:
+            logger.warning("the first checkpoint of the audit log takes long")
 
     async def covering(self, size: int) -> Checkpoint:
         """A checkpoint of at least `size` records, with a quorum of witnesses where that is required.
@@ -115,6 +152,7 @@ class Checkpointer:
             await self._note(HEARTBEAT, "")
         if self._waiters or not self._idle():
             await self.make()
+        self._known = await self.state.all()
 
     def _idle(self) -> bool:
         latest = self.latest

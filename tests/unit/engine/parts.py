@@ -304,6 +304,7 @@ async def opened(
     monkeypatch.setattr(daemon, "record_life", no_record)
     monkeypatch.setattr(daemon, "begin_shard", no_record)
     monkeypatch.setattr(Checkpointer, "run", forever)
+    monkeypatch.setattr(Checkpointer, "begin", no_record)
     monkeypatch.setattr(Checkpointer, "finish", no_record)
     monkeypatch.setattr(daemon, "Watcher", QuietWatcher)
     monkeypatch.setattr(calls, "LINGER", 0.0)
