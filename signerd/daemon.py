@@ -83,6 +83,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
         await record_life(worker, "start")
+        await worker.parts.checkpointer.begin()
         async with background(*worker.jobs()):
             yield worker
 
@@ -121,6 +122,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
             *(*promoter.warnings(), *checker.warnings(), *checkpointer.warnings()),
         ),
         sinks=opened.fanout.figures,
+        checkpoints=checkpointer.figures,
         started=utc_now(),
         worker=wiring.worker,
         workers=wiring.workers,

@@ -12,7 +12,7 @@ from signerd.cli.options import output_option
 from signerd.cli.output import shows_table, time_text, write_facts, write_message
 
 if TYPE_CHECKING:
-    from signerd.v1.admin_pb2 import GetStatusResponse, SinkStatus
+    from signerd.v1.admin_pb2 import CheckpointStatus, GetStatusResponse, SinkStatus
 
 
 @click.command()
@@ -49,9 +49,30 @@ def _facts(answer: GetStatusResponse) -> list[tuple[str, str]]:
         ("caller", answer.caller),
         *((f"provider {one.name}", _health(one.healthy, one.type, one.detail)) for one in answer.providers),
         ("audit", _health(audit.healthy, f"{audit.shard} at {audit.sequence}", audit.detail)),
+        *_checkpoints(audit.checkpoint),
         *((f"sink {one.name}", _sink(one)) for one in audit.sinks),
         *(("warning", warning) for warning in answer.warnings),
     ]
+
+
+def _checkpoints(own: CheckpointStatus) -> list[tuple[str, str]]:
+    newest = _checkpoint(own.size, own.age_seconds) if own.size else "none yet"
+    found = [("checkpoint", ", ".join(filter(None, (newest, own.problem))))]
+    if own.witnesses:
+        reached = sum(not one.problem for one in own.witnesses)
+        found.append(("witnesses", f"{reached} of {len(own.witnesses)} reached, quorum {own.quorum}"))
+    for one in own.witnesses:
+        found.append((f"witness {one.name}", _health(not one.problem, f"at {one.size}", one.problem)))
+    if own.HasField("mirror"):
+        mirror = own.mirror
+        behind = f"{mirror.lag} behind"
+        found.append(("mirror", _health(not mirror.problem, f"at {mirror.size}", behind, mirror.problem)))
+    found.append(("truncation", own.truncation))
+    return [*found, *((f"shard {one.shard}", _checkpoint(one.size, one.age_seconds)) for one in own.others)]
+
+
+def _checkpoint(size: int, age: int) -> str:
+    return f"{size} records, {age} s ago"
 
 
 def _sink(sink: SinkStatus) -> str:

@@ -12,6 +12,7 @@ from signerd.authz.identity import Caller
 from signerd.core.names import RESERVED
 from signerd.engine.directory import check_call
 from signerd.engine.keyring import Keyring
+from signerd.engine.log_figures import LogFigures
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.providers.base import Health
@@ -38,6 +39,7 @@ class Status:
     audit_detail: str
     warnings: Sequence[str]
     sinks: Sequence[SinkFigures]
+    checkpoints: LogFigures
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class StatusReader:
     providers: Mapping[str, Guarded]
     warnings: Callable[[], Sequence[str]]
     sinks: Callable[[], Sequence[SinkFigures]]
+    checkpoints: Callable[[], LogFigures]
     started: datetime
     worker: int = 0
     workers: int = 1
@@ -87,4 +90,5 @@ class StatusReader:
             audit_detail=self.log.detail,
             warnings=list(self.warnings()),
             sinks=self.sinks(),
+            checkpoints=self.checkpoints(),
         )

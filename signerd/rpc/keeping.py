@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
 from signerd.engine.auditing import AuditReader, Found
+from signerd.engine.log_figures import LogFigures
 from signerd.engine.requests import ReadCall
 from signerd.engine.status import Status, StatusReader
 from signerd.rpc.messages import position
@@ -85,11 +86,37 @@ def status_message(status: Status, caller: Caller) -> admin_pb2.GetStatusRespons
             healthy=status.audit_healthy,
             detail=status.audit_detail,
             sinks=[sink_message(sink) for sink in status.sinks],
+            checkpoint=checkpoint_message(status.checkpoints),
         ),
         warnings=status.warnings,
         caller=caller.subject,
     )
     message.start_time.FromDatetime(status.started)
+    return message
+
+
+def checkpoint_message(figures: LogFigures) -> admin_pb2.CheckpointStatus:
+    """The checkpoints as they go over the wire."""
+    own, mirror = figures.own, figures.mirror
+    message = admin_pb2.CheckpointStatus(
+        size=own.size if own else 0,
+        age_seconds=own.age if own else 0,
+        problem=figures.problem,
+        quorum=figures.quorum,
+        witnesses=[
+            admin_pb2.WitnessStatus(name=one.name, size=one.size, problem=one.problem)
+            for one in figures.witnesses
+        ],
+        truncation=figures.truncation,
+        others=[
+            admin_pb2.ShardStatus(shard=one.shard, size=one.size, age_seconds=one.age)
+            for one in figures.others
+        ],
+    )
+    if mirror is not None:
+        message.mirror.CopyFrom(
+            admin_pb2.MirrorStatus(size=mirror.size, lag=mirror.lag, problem=mirror.problem)
+        )
     return message
 
 

@@ -79,18 +79,70 @@ class ProviderStatus(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class AuditStatus(_message.Message):
-    __slots__ = ("shard", "sequence", "healthy", "detail", "sinks")
+    __slots__ = ("shard", "sequence", "healthy", "detail", "sinks", "checkpoint")
     SHARD_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     SINKS_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     shard: str
     sequence: int
     healthy: bool
     detail: str
     sinks: _containers.RepeatedCompositeFieldContainer[SinkStatus]
-    def __init__(self, shard: _Optional[str] = ..., sequence: _Optional[int] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ..., sinks: _Optional[_Iterable[_Union[SinkStatus, _Mapping]]] = ...) -> None: ...
+    checkpoint: CheckpointStatus
+    def __init__(self, shard: _Optional[str] = ..., sequence: _Optional[int] = ..., healthy: _Optional[bool] = ..., detail: _Optional[str] = ..., sinks: _Optional[_Iterable[_Union[SinkStatus, _Mapping]]] = ..., checkpoint: _Optional[_Union[CheckpointStatus, _Mapping]] = ...) -> None: ...
+
+class CheckpointStatus(_message.Message):
+    __slots__ = ("size", "age_seconds", "problem", "quorum", "witnesses", "mirror", "truncation", "others")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    QUORUM_FIELD_NUMBER: _ClassVar[int]
+    WITNESSES_FIELD_NUMBER: _ClassVar[int]
+    MIRROR_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    age_seconds: int
+    problem: str
+    quorum: int
+    witnesses: _containers.RepeatedCompositeFieldContainer[WitnessStatus]
+    mirror: MirrorStatus
+    truncation: str
+    others: _containers.RepeatedCompositeFieldContainer[ShardStatus]
+    def __init__(self, size: _Optional[int] = ..., age_seconds: _Optional[int] = ..., problem: _Optional[str] = ..., quorum: _Optional[int] = ..., witnesses: _Optional[_Iterable[_Union[WitnessStatus, _Mapping]]] = ..., mirror: _Optional[_Union[MirrorStatus, _Mapping]] = ..., truncation: _Optional[str] = ..., others: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ...) -> None: ...
+
+class WitnessStatus(_message.Message):
+    __slots__ = ("name", "size", "problem")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    size: int
+    problem: str
+    def __init__(self, name: _Optional[str] = ..., size: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class MirrorStatus(_message.Message):
+    __slots__ = ("size", "lag", "problem")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    LAG_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    lag: int
+    problem: str
+    def __init__(self, size: _Optional[int] = ..., lag: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ShardStatus(_message.Message):
+    __slots__ = ("shard", "size", "age_seconds")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    shard: str
+    size: int
+    age_seconds: int
+    def __init__(self, shard: _Optional[str] = ..., size: _Optional[int] = ..., age_seconds: _Optional[int] = ...) -> None: ...
 
 class SinkStatus(_message.Message):
     __slots__ = ("name", "type", "required", "healthy", "detail", "position", "lag", "delivered", "dropped", "failures")
