@@ -26,35 +26,41 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signerd.v1 import resources_pb2 as signerd_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/admin.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"L\n\x13RotateLogKeyRequest\x12\x0c\n\x04lost\x18\x01 \x01(\x08\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"p\n\x14RotateLogKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.signerd.v1.Key\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12(\n\x05\x61udit\x18\x03 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\";\n\x10GetStatusRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"\xb1\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x0c\n\x04keys\x18\x07 \x01(\x03\x12-\n\tproviders\x18\x08 \x03(\x0b\x32\x1a.signerd.v1.ProviderStatus\x12&\n\x05\x61udit\x18\t \x01(\x0b\x32\x17.signerd.v1.AuditStatus\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\x10\n\x08instance\x18\x0c \x01(\t\"M\n\x0eProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xa8\x01\n\x0b\x41uditStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12%\n\x05sinks\x18\x05 \x03(\x0b\x32\x16.signerd.v1.SinkStatus\x12\x30\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.signerd.v1.CheckpointStatus\"\xeb\x01\n\x10\x43heckpointStatus\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x13\n\x0b\x61ge_seconds\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0e\n\x06quorum\x18\x04 \x01(\x05\x12,\n\twitnesses\x18\x05 \x03(\x0b\x32\x19.signerd.v1.WitnessStatus\x12(\n\x06mirror\x18\x06 \x01(\x0b\x32\x18.signerd.v1.MirrorStatus\x12\x12\n\ntruncation\x18\x07 \x01(\t\x12\'\n\x06others\x18\x08 \x03(\x0b\x32\x17.signerd.v1.ShardStatus\"<\n\rWitnessStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\":\n\x0cMirrorStatus\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0b\n\x03lag\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\"?\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x13\n\x0b\x61ge_seconds\x18\x03 \x01(\x03\"\xb0\x01\n\nSinkStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0f\n\x07healthy\x18\x04 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x06 \x01(\x03\x12\x0b\n\x03lag\x18\x07 \x01(\x03\x12\x11\n\tdelivered\x18\x08 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\t \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\n \x01(\x03\x32\xa4\x01\n\x05\x41\x64min\x12H\n\tGetStatus\x12\x1c.signerd.v1.GetStatusRequest\x1a\x1d.signerd.v1.GetStatusResponse\x12Q\n\x0cRotateLogKey\x12\x1f.signerd.v1.RotateLogKeyRequest\x1a .signerd.v1.RotateLogKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/admin.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"}\n\x13PruneRecordsRequest\x12*\n\x06\x62\x65\x66ore\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tplan_only\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"i\n\x14PruneRecordsResponse\x12\'\n\x06shards\x18\x01 \x03(\x0b\x32\x17.signerd.v1.PrunedShard\x12(\n\x05\x61udit\x18\x02 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\"T\n\x0bPrunedShard\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x03\x12\x15\n\rminimum_index\x18\x03 \x01(\x03\x12\x0f\n\x07problem\x18\x04 \x01(\t\"L\n\x13RotateLogKeyRequest\x12\x0c\n\x04lost\x18\x01 \x01(\x08\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"p\n\x14RotateLogKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.signerd.v1.Key\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12(\n\x05\x61udit\x18\x03 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\";\n\x10GetStatusRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"\xb1\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0f\n\x07serving\x18\x02 \x01(\x08\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x0c\n\x04keys\x18\x07 \x01(\x03\x12-\n\tproviders\x18\x08 \x03(\x0b\x32\x1a.signerd.v1.ProviderStatus\x12&\n\x05\x61udit\x18\t \x01(\x0b\x32\x17.signerd.v1.AuditStatus\x12\x10\n\x08warnings\x18\n \x03(\t\x12\x0e\n\x06\x63\x61ller\x18\x0b \x01(\t\x12\x10\n\x08instance\x18\x0c \x01(\t\"M\n\x0eProviderStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\xa8\x01\n\x0b\x41uditStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0f\n\x07healthy\x18\x03 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12%\n\x05sinks\x18\x05 \x03(\x0b\x32\x16.signerd.v1.SinkStatus\x12\x30\n\ncheckpoint\x18\x06 \x01(\x0b\x32\x1c.signerd.v1.CheckpointStatus\"\xeb\x01\n\x10\x43heckpointStatus\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x13\n\x0b\x61ge_seconds\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0e\n\x06quorum\x18\x04 \x01(\x05\x12,\n\twitnesses\x18\x05 \x03(\x0b\x32\x19.signerd.v1.WitnessStatus\x12(\n\x06mirror\x18\x06 \x01(\x0b\x32\x18.signerd.v1.MirrorStatus\x12\x12\n\ntruncation\x18\x07 \x01(\t\x12\'\n\x06others\x18\x08 \x03(\x0b\x32\x17.signerd.v1.ShardStatus\"<\n\rWitnessStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\":\n\x0cMirrorStatus\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0b\n\x03lag\x18\x02 \x01(\x03\x12\x0f\n\x07problem\x18\x03 \x01(\t\"?\n\x0bShardStatus\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x13\n\x0b\x61ge_seconds\x18\x03 \x01(\x03\"\xb0\x01\n\nSinkStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0f\n\x07healthy\x18\x04 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x06 \x01(\x03\x12\x0b\n\x03lag\x18\x07 \x01(\x03\x12\x11\n\tdelivered\x18\x08 \x01(\x03\x12\x0f\n\x07\x64ropped\x18\t \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\n \x01(\x03\x32\xf7\x01\n\x05\x41\x64min\x12H\n\tGetStatus\x12\x1c.signerd.v1.GetStatusRequest\x1a\x1d.signerd.v1.GetStatusResponse\x12Q\n\x0cRotateLogKey\x12\x1f.signerd.v1.RotateLogKeyRequest\x1a .signerd.v1.RotateLogKeyResponse\x12Q\n\x0cPruneRecords\x12\x1f.signerd.v1.PruneRecordsRequest\x1a .signerd.v1.PruneRecordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signerd.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROTATELOGKEYREQUEST']._serialized_start=99
-  _globals['_ROTATELOGKEYREQUEST']._serialized_end=175
-  _globals['_ROTATELOGKEYRESPONSE']._serialized_start=177
-  _globals['_ROTATELOGKEYRESPONSE']._serialized_end=289
-  _globals['_GETSTATUSREQUEST']._serialized_start=291
-  _globals['_GETSTATUSREQUEST']._serialized_end=350
-  _globals['_GETSTATUSRESPONSE']._serialized_start=353
-  _globals['_GETSTATUSRESPONSE']._serialized_end=658
-  _globals['_PROVIDERSTATUS']._serialized_start=660
-  _globals['_PROVIDERSTATUS']._serialized_end=737
-  _globals['_AUDITSTATUS']._serialized_start=740
-  _globals['_AUDITSTATUS']._serialized_end=908
-  _globals['_CHECKPOINTSTATUS']._serialized_start=911
-  _globals['_CHECKPOINTSTATUS']._serialized_end=1146
-  _globals['_WITNESSSTATUS']._serialized_start=1148
-  _globals['_WITNESSSTATUS']._serialized_end=1208
-  _globals['_MIRRORSTATUS']._serialized_start=1210
-  _globals['_MIRRORSTATUS']._serialized_end=1268
-  _globals['_SHARDSTATUS']._serialized_start=1270
-  _globals['_SHARDSTATUS']._serialized_end=1333
-  _globals['_SINKSTATUS']._serialized_start=1336
-  _globals['_SINKSTATUS']._serialized_end=1512
-  _globals['_ADMIN']._serialized_start=1515
-  _globals['_ADMIN']._serialized_end=1679
+  _globals['_PRUNERECORDSREQUEST']._serialized_start=99
+  _globals['_PRUNERECORDSREQUEST']._serialized_end=224
+  _globals['_PRUNERECORDSRESPONSE']._serialized_start=226
+  _globals['_PRUNERECORDSRESPONSE']._serialized_end=331
+  _globals['_PRUNEDSHARD']._serialized_start=333
+  _globals['_PRUNEDSHARD']._serialized_end=417
+  _globals['_ROTATELOGKEYREQUEST']._serialized_start=419
+  _globals['_ROTATELOGKEYREQUEST']._serialized_end=495
+  _globals['_ROTATELOGKEYRESPONSE']._serialized_start=497
+  _globals['_ROTATELOGKEYRESPONSE']._serialized_end=609
+  _globals['_GETSTATUSREQUEST']._serialized_start=611
+  _globals['_GETSTATUSREQUEST']._serialized_end=670
+  _globals['_GETSTATUSRESPONSE']._serialized_start=673
+  _globals['_GETSTATUSRESPONSE']._serialized_end=978
+  _globals['_PROVIDERSTATUS']._serialized_start=980
+  _globals['_PROVIDERSTATUS']._serialized_end=1057
+  _globals['_AUDITSTATUS']._serialized_start=1060
+  _globals['_AUDITSTATUS']._serialized_end=1228
+  _globals['_CHECKPOINTSTATUS']._serialized_start=1231
+  _globals['_CHECKPOINTSTATUS']._serialized_end=1466
+  _globals['_WITNESSSTATUS']._serialized_start=1468
+  _globals['_WITNESSSTATUS']._serialized_end=1528
+  _globals['_MIRRORSTATUS']._serialized_start=1530
+  _globals['_MIRRORSTATUS']._serialized_end=1588
+  _globals['_SHARDSTATUS']._serialized_start=1590
+  _globals['_SHARDSTATUS']._serialized_end=1653
+  _globals['_SINKSTATUS']._serialized_start=1656
+  _globals['_SINKSTATUS']._serialized_end=1832
+  _globals['_ADMIN']._serialized_start=1835
+  _globals['_ADMIN']._serialized_end=2082
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,38 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PruneRecordsRequest(_message.Message):
+    __slots__ = ("before", "plan_only", "request_id", "traceparent")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    before: _timestamp_pb2.Timestamp
+    plan_only: bool
+    request_id: str
+    traceparent: str
+    def __init__(self, before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., plan_only: _Optional[bool] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class PruneRecordsResponse(_message.Message):
+    __slots__ = ("shards", "audit")
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
+    shards: _containers.RepeatedCompositeFieldContainer[PrunedShard]
+    audit: _resources_pb2.AuditPosition
+    def __init__(self, shards: _Optional[_Iterable[_Union[PrunedShard, _Mapping]]] = ..., audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ...) -> None: ...
+
+class PrunedShard(_message.Message):
+    __slots__ = ("shard", "before", "minimum_index", "problem")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    shard: str
+    before: int
+    minimum_index: int
+    problem: str
+    def __init__(self, shard: _Optional[str] = ..., before: _Optional[int] = ..., minimum_index: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
 class RotateLogKeyRequest(_message.Message):
     __slots__ = ("lost", "request_id", "traceparent")
     LOST_FIELD_NUMBER: _ClassVar[int]

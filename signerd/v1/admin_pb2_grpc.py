@@ -45,6 +45,11 @@ class AdminStub:
                 request_serializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.SerializeToString,
                 response_deserializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.FromString,
                 _registered_method=True)
+        self.PruneRecords = channel.unary_unary(
+                '/signerd.v1.Admin/PruneRecords',
+                request_serializer=signerd_dot_v1_dot_admin__pb2.PruneRecordsRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_admin__pb2.PruneRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -66,6 +71,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PruneRecords(self, request, context):
+        """Deletes audit records from before a time, on record; never those that no checkpoint, or not the mirror, has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +90,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.RotateLogKey,
                     request_deserializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.FromString,
                     response_serializer=signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.SerializeToString,
+            ),
+            'PruneRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.PruneRecords,
+                    request_deserializer=signerd_dot_v1_dot_admin__pb2.PruneRecordsRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_admin__pb2.PruneRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +152,33 @@ class Admin:
             '/signerd.v1.Admin/RotateLogKey',
             signerd_dot_v1_dot_admin__pb2.RotateLogKeyRequest.SerializeToString,
             signerd_dot_v1_dot_admin__pb2.RotateLogKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PruneRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Admin/PruneRecords',
+            signerd_dot_v1_dot_admin__pb2.PruneRecordsRequest.SerializeToString,
+            signerd_dot_v1_dot_admin__pb2.PruneRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class AdminStub:
     """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
     the request id.
     """
+    PruneRecords: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PruneRecordsRequest, _admin_pb2.PruneRecordsResponse]
+    """Deletes audit records from before a time, on record; never those that no checkpoint, or not the mirror, has."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -51,6 +53,8 @@ class AdminAsyncStub(AdminStub):
     """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
     the request id.
     """
+    PruneRecords: _aio.UnaryUnaryMultiCallable[_admin_pb2.PruneRecordsRequest, _admin_pb2.PruneRecordsResponse]  # type: ignore[assignment]
+    """Deletes audit records from before a time, on record; never those that no checkpoint, or not the mirror, has."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     """Shows how the daemon is, and changes what belongs to it alone."""
@@ -72,5 +76,13 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         """Makes a new version of the key that signs the audit log's checkpoints, and lets it sign from now on. Idempotent by
         the request id.
         """
+
+    @_abc_1.abstractmethod
+    def PruneRecords(
+        self,
+        request: _admin_pb2.PruneRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PruneRecordsResponse, _abc.Awaitable[_admin_pb2.PruneRecordsResponse]]:
+        """Deletes audit records from before a time, on record; never those that no checkpoint, or not the mirror, has."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
