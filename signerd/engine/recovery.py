@@ -173,6 +173,7 @@ class Recovery:
         self, provider: Guarded, order: PendingOrder, material: Material
     ) -> SignerdError | None:
         try:
+            material = await published(provider, material)
             await prove_material(provider, material.uri, order.algorithm, material.public_key)
         except SignerdError as error:
             if error.reason in UNUSABLE:
@@ -220,6 +221,11 @@ class Recovery:
         else:
             logger.warning("an unfinished key was given up", key=order.key, reason=error.message)
         await self.keyring.reload()
+
+
+async def published(provider: Guarded, material: Material) -> Material:
+    """Material with its public key: what was listed before it had one, such as while it was generated, is looked up."""
+    return material if material.public_key else (await provider.find(material.uri))[0]
 
 
 def made_for(material: Material, order: PendingOrder, instance: str) -> bool:
