@@ -57,12 +57,14 @@ def check_signed(checkpoint: Checkpoint, trusted: Sequence[VerifierKey], changes
 
     A key that only a record of the log names counts if a trusted key has signed the same checkpoint.
     """
+    if not any(key.name == checkpoint.head.origin for key in trusted):
+        wrong(checkpoint.what, f"is of the log {checkpoint.head.origin[:200]}, for which no key was given")
     named = [key for change in changes for key in (change.old, change.new) if key]
     own = [key for key in dict.fromkeys([*trusted, *named]) if key.name == checkpoint.head.origin]
     found = [key for key, _ in signers(checkpoint, own)]
     _refuse_strangers(checkpoint, own)
     if not any(key in trusted for key in found):
-        wrong(checkpoint.what, f"is signed with no key that was given for {checkpoint.head.origin[:200]}")
+        wrong(checkpoint.what, "is signed with no key that was given")
     expected = _key_at(checkpoint.head.size, changes)
     if expected is not None and expected not in found:
         at = f"{expected.name}+{expected.key_id.hex()}"

@@ -16,8 +16,8 @@ from signerd.errors import SignerdError
 CHECKPOINT: Final = "checkpoint"
 WAL: Final = "wal"
 MINIMUM_INDEX: Final = "minimum-index"
-# `new` is what a file is called while it is written; lock and claim say whose the directory is.
-KNOWN: Final = frozenset({CHECKPOINT, MINIMUM_INDEX, "claim", "lock", "new"})
+# `new` is what a file is called while it is written; lock and token say whose the directory is.
+KNOWN: Final = frozenset({CHECKPOINT, MINIMUM_INDEX, "lock", "new", "token", ".token"})
 LARGEST_BUNDLE: Final = WIDTH * (2 + 65535)
 
 

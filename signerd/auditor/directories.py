@@ -13,9 +13,9 @@ import msgspec
 from signerd.auditor.blocks import Anchor
 from signerd.auditor.bundles import parse_bundle
 from signerd.auditor.contents import CHECKPOINT, WAL, Contents, list_contents
-from signerd.auditor.encodings import base64_bytes, is_key_name
+from signerd.auditor.encodings import base64_bytes, decimal
 from signerd.auditor.heads import Head
-from signerd.auditor.paths import ENTRIES, TilePath
+from signerd.auditor.paths import ENTRIES, WIDTH, TilePath
 from signerd.auditor.records import BEGUN, Record
 from signerd.auditor.shards import Given, ShardReport, read_checkpoint, verify_shard
 from signerd.auditor.verdicts import malformed
@@ -25,12 +25,15 @@ from signerd.errors import SignerdError
 
 SHARD: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 MARKS: Final = (CHECKPOINT, "tile", WAL)
+_FOLLOWS: Final = re.compile(
+    r"after (?P<shard>[a-z0-9][a-z0-9_-]{0,63}), last known with (?P<size>[0-9]+) records, root (?P<root>[^ ,]+),"
+)
 _decode = msgspec.json.Decoder(Record).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the first record of a shard says of the one before: it had `anchor.head`."""
+    """What a shard's first records say of the one before: it had `anchor.head`."""
 
     shard: str
     anchor: Anchor
@@ -87,34 +90,29 @@ def _own_name(directory: Path) -> str:
 
 
 def _claim_of(shard: str, directory: Path) -> Claim | None:
-    """What a shard's first record claims; whether that record is genuine shows when its own shard is verified."""
+    """What a shard says of the one before it; whether its record is genuine shows when it is verified itself."""
     try:
         origin = read_checkpoint(directory).head.origin
-        entry = _first_entry(list_contents(directory), origin)
-        record = _decode(entry) if entry else {}
+        records = [_decode(entry) for entry in _first_entries(list_contents(directory), origin)]
     except (SignerdError, msgspec.DecodeError, UnicodeError):
         return None
-    if record.get("operation") != BEGUN:
-        return None
-    head = _claimed_head(record)
-    if head is None:
-        return None
-    return Claim(head.origin.rpartition("/")[2], Anchor(head, f"{shard}/1"))
+    for sequence, record in enumerate(records, 1):
+        if record.get("operation") == BEGUN:
+            return _claim(str(record.get("detail")), origin, f"{shard}/{sequence}")
+    return None
 
 
-def _claimed_head(record: Record) -> Head | None:
-    origin, size, root = (record.get(field) for field in ("log_origin", "log_size", "log_root"))
-    if not isinstance(origin, str) or not isinstance(size, int) or not isinstance(root, str):
+def _claim(detail: str, origin: str, what: str) -> Claim | None:
+    found = _FOLLOWS.match(detail)
+    size, root = (decimal(found["size"]), base64_bytes(found["root"])) if found else (None, None)
+    if found is None or size is None or root is None or len(root) != HASH_SIZE:
         return None
-    data = base64_bytes(root)
-    if not is_key_name(origin) or data is None or len(data) != HASH_SIZE:
-        return None
-    return Head(origin, size, data)
+    head = Head(f"{origin.rpartition('/')[0]}/{found['shard']}", size, root)
+    return Claim(found["shard"], Anchor(head, what))
 
 
-def _first_entry(contents: Contents, origin: str) -> bytes | None:
+def _first_entries(contents: Contents, origin: str) -> list[bytes]:
     width = contents.widest(ENTRIES, 0)
     if width:
-        return parse_bundle(contents.read(TilePath(ENTRIES, 0, width)))[0]
-    first = WriteAhead(contents.segments, origin).take(1, 1)
-    return first[0] if first else None
+        return parse_bundle(contents.read(TilePath(ENTRIES, 0, width)))
+    return WriteAhead(contents.segments, origin).take(1, WIDTH)

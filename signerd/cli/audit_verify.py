@@ -154,7 +154,7 @@ def facts(report: ShardReport) -> list[tuple[str, str]]:
     """A shard's report for people."""
     shown = [("shard", report.shard), ("origin", report.origin), ("checkpoint", f"{report.size} records")]
     if report.is_wrong:
-        shown += [("result", "WRONG"), ("first", f"{report.where}: {report.problem}")]
+        shown += [("result", "wrong"), ("first wrong", f"{report.where}: {report.problem}")]
     else:
         shown += [
             ("result", _verdict(report)),
