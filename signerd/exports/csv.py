@@ -10,8 +10,8 @@ from signerd.exports.records import fields_of, text_of
 COLUMNS: Final = (
     "time", "shard", "sequence", "caller", "proof", "listener", "peer", "operation", "outcome", "reason", "detail",
     "key", "version", "algorithm", "key_id", "provider", "digest", "payload_type", "predicate_type", "subjects",
-    "subject_count", "decision", "rule", "policy_sha256", "signature_sha256", "request_id", "traceparent", "revision",
-    "duration_us", "intent", "count", "v",
+    "subject_count", "signature_sha256", "decision", "rule", "policy_sha256", "request_id", "traceparent", "intent",
+    "count", "revision", "duration_us", "v",
 )  # fmt: skip
 END: Final = "\r\n"
 # Spreadsheets take these, the full-width ones too, for the beginning of a formula (OWASP, "CSV Injection").

@@ -58,6 +58,8 @@ def _event(fields: Fields, instance: str) -> dict[str, object]:
     }
     _put(event, "status_code", text_of(fields, "reason"))
     _put(event, "status_detail", text_of(fields, "detail"))
+    if number_of(fields, "count") > 1:
+        event["count"] = number_of(fields, "count")
     if text_of(fields, "key"):
         event["resources"] = [_resource(fields)]
     return event

@@ -59,7 +59,7 @@ def test_what_could_not_is_left_alone(text: str, written: str) -> None:
 
 
 def test_lists_are_json_in_their_cell() -> None:
-    record = json.dumps({"digest": ["a", {"b": 1}], "unknown": "x"}).encode()
+    record = json.dumps({"subjects": ["a", {"b": 1}], "unknown": "x"}).encode()
     assert line(record).count('"[""a"",{""b"":1}]"') == 1
     assert "x" not in line(record)
 

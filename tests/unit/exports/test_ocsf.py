@@ -48,6 +48,7 @@ SCHEMA = {
         },
         "category_uid": {"const": 6},
         "class_uid": {"const": 6003},
+        "count": {"type": "integer", "minimum": 2},
         "metadata": {
             "type": "object",
             "required": ["product", "version"],
@@ -159,6 +160,11 @@ def test_outcomes_are_statuses(outcome: str, severity: int, status: int) -> None
     event = shown(outcome=outcome, reason="KEY_NOT_FOUND", detail="no such key")
     assert (event["severity_id"], event["status_id"]) == (severity, status)
     assert (event["status_code"], event["status_detail"]) == ("KEY_NOT_FOUND", "no such key")
+
+
+@pytest.mark.parametrize(("count", "event_count"), [(0, None), (1, None), (500, 500)])
+def test_a_record_of_many_requests_is_an_aggregate(count: int, event_count: int | None) -> None:
+    assert shown(count=count).get("count") == event_count
 
 
 @pytest.mark.parametrize(
