@@ -119,6 +119,7 @@ class Audit(Section):
     """The audit log: how long a group of records waits for more (seconds), and how large a file gets.
 
     `provider` keeps the key that signs checkpoints; without it the default provider does, or the first that can.
+    `retention`: records that are older are deleted; without it none are.
     `heartbeat`: after so long without a record there is one all the same.
     """
 
@@ -128,6 +129,7 @@ class Audit(Section):
     provider: Name | None = None
     checkpoint_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 5.0
     heartbeat: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
+    retention: Annotated[Duration, Field(ge=86_400)] | None = None
     witnesses: WitnessSection | None = None
     mirror: MirrorSection | None = None
     sinks: Annotated[tuple[SinkConfig, ...], Field(strict=False)] = ()

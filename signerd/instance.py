@@ -104,6 +104,7 @@ class Worker:
         recovery, first = self.parts.recovery, self.wiring.worker == 0
         found = [self.tick(), self.watcher.run(), recovery.run(), recovery.promoter.run(everything=first)]
         found += [self.parts.checkpointer.run(), self.parts.checkpointer.anchors.run()]
+        found.append(self.listeners.methods.evidence.retention.run())
         interval = self.config.checks.interval
         # One worker checks for all.
         if interval and first:

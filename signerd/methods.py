@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from signerd.config import Config
 from signerd.config_providers import shown_settings
@@ -14,12 +14,16 @@ from signerd.engine.checkpointer import Checkpointer
 from signerd.engine.creation import Creator
 from signerd.engine.directory import Directory
 from signerd.engine.discovery import Discoverer
+from signerd.engine.evidence import EvidenceReader
+from signerd.engine.grants import grants_of
 from signerd.engine.providers import ProviderReader
 from signerd.engine.recovery import Recovery
+from signerd.engine.retention import Retention, holders
 from signerd.engine.signer import Signer
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
+from signerd.rpc.evidence import EvidenceMethods
 from signerd.rpc.keeping import AdminMethods, AuditMethods
 from signerd.rpc.keys import KeysMethods
 from signerd.rpc.material import MaterialMethods
@@ -66,4 +70,28 @@ def build_methods(config: Config, parts: Parts) -> Methods:
         ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
         AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
         AdminMethods(parts.status),
+        build_evidence(config, parts),
     )
+
+
+def build_evidence(config: Config, parts: Parts) -> EvidenceMethods:
+    """What gives evidence to auditors, and what deletes old records."""
+    audit, recorder, checkpointer = config.audit, parts.recovery.recorder, parts.checkpointer
+    reader = EvidenceReader(
+        audit.directory,
+        recorder.log,
+        recorder,
+        checkpointer.state,
+        checkpointer.covering,
+        grants_of(config.listeners),
+        utc_now,
+    )
+    retention = Retention(
+        audit.directory,
+        recorder.log,
+        recorder,
+        lambda: holders(checkpointer, parts.status.sinks()),
+        utc_now,
+        timedelta(seconds=audit.retention) if audit.retention is not None else None,
+    )
+    return EvidenceMethods(reader, retention)

@@ -10,12 +10,13 @@ import grpc
 from grpc import aio
 
 from signerd.rpc.calls import Gate, Handler, Identify, Method, streaming, unary
+from signerd.rpc.evidence import EvidenceMethods
 from signerd.rpc.keeping import AdminMethods, AuditMethods
 from signerd.rpc.keys import KeysMethods
 from signerd.rpc.material import MaterialMethods
 from signerd.rpc.providers import ProvidersMethods
 from signerd.rpc.signing import SigningMethods
-from signerd.v1 import admin_pb2, audit_pb2, keys_pb2, providers_pb2, signer_pb2
+from signerd.v1 import admin_pb2, audit_pb2, evidence_pb2, keys_pb2, providers_pb2, signer_pb2
 
 PACKAGE = "/signerd.v1."
 TRANSPORT_FACTOR = 4
@@ -47,6 +48,7 @@ class Methods:
     providers: ProvidersMethods
     audit: AuditMethods
     admin: AdminMethods
+    evidence: EvidenceMethods
 
 
 class Router(grpc.GenericRpcHandler):
@@ -80,6 +82,7 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
     signing, keys, material, providers = methods.signing, methods.keys, methods.material, methods.providers
     audit, admin = methods.audit, methods.admin
     return {
+        **evidence_methods(methods.evidence),
         "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign),
         "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign),
         "Signer/Verify": Method("verify", signer_pb2.VerifyRequest, signing.verify),
@@ -98,6 +101,19 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
         "Audit/ListRecords": Method("list-records", audit_pb2.ListRecordsRequest, audit.list),
         "Audit/GetRecord": Method("get-record", audit_pb2.GetRecordRequest, audit.get),
         "Admin/GetStatus": Method("get-status", admin_pb2.GetStatusRequest, admin.get),
+    }
+
+
+def evidence_methods(evidence: EvidenceMethods) -> dict[str, Method[Any]]:
+    """As `unary_methods`, for evidence and retention."""
+    return {
+        "Evidence/GetHeads": Method("get-heads", evidence_pb2.GetHeadsRequest, evidence.heads),
+        "Evidence/GetInclusions": Method(
+            "get-inclusions", evidence_pb2.GetInclusionsRequest, evidence.inclusions
+        ),
+        "Evidence/ListGrants": Method("list-grants", evidence_pb2.ListGrantsRequest, evidence.grants),
+        "Evidence/RecordEvidence": Method("evidence", evidence_pb2.RecordEvidenceRequest, evidence.seal),
+        "Admin/PruneRecords": Method("prune-records", admin_pb2.PruneRecordsRequest, evidence.prune),
     }
 
 
