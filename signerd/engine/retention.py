@@ -6,7 +6,7 @@ Each worker prunes its own shard. Nothing goes that the newest checkpoint, the m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,11 +19,13 @@ from signerd.audit.seeking import older_bundles, stamp_of
 from signerd.audit.tiles import minimum_index
 from signerd.audit.tree import WIDTH
 from signerd.authz.identity import Caller
+from signerd.engine.checkpointer import Checkpointer
 from signerd.engine.directory import check_call
 from signerd.engine.evidence import shards_of
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.errors import Reason, SignerdError
+from signerd.sinks.fanout import SinkFigures
 
 OPERATION: Final = "prune-records"
 LEAST: Final = timedelta(days=1)
@@ -131,6 +133,22 @@ def limited(plan: Plan, held: Mapping[str, int]) -> Plan:
     if minimum >= plan.minimum:
         return plan
     return Plan(plan.shard, plan.before, minimum, f"{name} has only the first {size} records")
+
+
+def holders(checkpointer: Checkpointer, sinks: Sequence[SinkFigures]) -> dict[str, int]:
+    """Who must have records before they are deleted, and how many of the shard's first each has."""
+    published, latest, mirror = (
+        checkpointer.log.published,
+        checkpointer.latest,
+        checkpointer.anchors.copy,
+    )
+    found = {
+        "the checkpoint on disk": published.size if published else 0,
+        "the checkpoint in the state database": latest.size if latest else 0,
+    }
+    if mirror is not None:
+        found["the mirror"] = mirror.size
+    return found | {f"sink {one.name}": one.position for one in sinks if one.required}
 
 
 def check_before(before: datetime, now: datetime) -> None:

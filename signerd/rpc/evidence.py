@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
