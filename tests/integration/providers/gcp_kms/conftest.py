@@ -25,6 +25,6 @@ def server(running: GcpServer) -> Iterator[GcpServer]:
 
 @pytest_asyncio.fixture
 async def provider(server: GcpServer) -> AsyncIterator[GcpKmsProvider]:
-    provider = build(setup(server.endpoint, call=2.0, create=10.0))
+    provider = build(setup(server.endpoint, call=10.0, create=30.0))
     yield provider
     await provider.close()

@@ -16,6 +16,7 @@ from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Material
 from signerd.providers.gcp_kms.provider import GcpKmsProvider, build
 from tests.integration.providers.gcp_kms.keys import GIVEN, order
+from tests.support.patience import in_the_end
 from tests.support.servers.gcp import GcpServer, setup
 
 AT_ONCE = 32
@@ -70,8 +71,8 @@ async def test_the_server_goes_and_comes_back_during_signatures(
     await asyncio.to_thread(server.start)
     await signing.until("signed")
     await signing.stop()
+    assert await in_the_end(lambda: provider.find(material.uri)) == [material]
     assert provider.health().healthy
-    assert await provider.find(material.uri) == [material]
     await provider.close()
 
 

@@ -57,7 +57,7 @@ async def test_what_is_pending_is_waited_for(provider: GcpKmsProvider, server: G
 
 async def test_what_takes_too_long_is_there_later(provider: GcpKmsProvider, server: GcpServer) -> None:
     server.set(generation=3600)
-    hasty = build(setup(server.endpoint, create=0.3))
+    hasty = build(setup(server.endpoint, create=2.0))
     await refused(hasty.create(order("late", 1, "late-1")), Reason.PROVIDER_TIMEOUT)
     await refused(provider.create(order("late", 1, "late-1")), Reason.KEY_EXISTS)
     (pending,) = await tagged(provider, "late-1")
