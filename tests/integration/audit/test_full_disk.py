@@ -27,8 +27,8 @@ def unmount(path: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    if not mounted("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)):
+    """A file system of 4 MiB."""
+    if not mounted("-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)):
         pytest.skip("mounting a tmpfs is not permitted here")
     yield tmp_path
     unmount(tmp_path)
@@ -65,7 +65,7 @@ async def failure_of(log: Log, tries: int = 1000) -> SignerdError:
 
 async def test_a_full_disk_stops_the_log_until_there_is_room(log: Log, disk: Path) -> None:
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(600_000))
+    ballast.write_bytes(bytes(3_600_000))
     error = await failure_of(log)
     durable = log.sequence
     await asyncio.sleep(0.2)
@@ -87,7 +87,7 @@ async def test_a_disk_that_fills_up_again_and_again_loses_nothing(log: Log, disk
     ballast = disk / "ballast"
     for _ in range(5):
         ballast.write_bytes(
-            bytes(max(0, 850_000 - sum(path.stat().st_blocks * 512 for path in (disk / "0").rglob("*"))))
+            bytes(max(0, 4_000_000 - sum(path.stat().st_blocks * 512 for path in (disk / "0").rglob("*"))))
         )
         await failure_of(log)
         ballast.unlink()
