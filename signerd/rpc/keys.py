@@ -11,7 +11,7 @@ from signerd.engine.creation import Creator, Encode
 from signerd.engine.directory import Directory
 from signerd.engine.requests import CreateCall, ReadCall
 from signerd.rpc.messages import key_message, position, purpose
-from signerd.v1 import keys_pb2
+from signerd.v1 import admin_pb2, keys_pb2
 
 
 @dataclass(slots=True)
@@ -86,7 +86,8 @@ class KeysMethods:
 def encoded(
     response: type[keys_pb2.CreateKeyResponse]
     | type[keys_pb2.ImportKeyResponse]
-    | type[keys_pb2.AdoptKeyResponse],
+    | type[keys_pb2.AdoptKeyResponse]
+    | type[admin_pb2.RotateLogKeyResponse],
 ) -> Encode:
     """What makes the answer to a change, without its place in the audit log."""
 
@@ -99,5 +100,6 @@ def encoded(
 ANSWERS: Mapping[str, Encode] = {
     "create-key": encoded(keys_pb2.CreateKeyResponse),
     "import-key": encoded(keys_pb2.ImportKeyResponse),
+    "rotate-log-key": encoded(admin_pb2.RotateLogKeyResponse),
 }
 """What makes the answer, by the kind of change, where it is made without a request at hand."""
