@@ -66,7 +66,7 @@ class Fanout:
         if self._stream is None:
             group.release()
             return
-        self._stream.add(group.first, group.last, group.data)
+        self._stream.add(group.first, group.bodies)
         for one in self._followed:
             one.delivery.wake()
         if self._holding is None:

@@ -17,7 +17,7 @@ class Group(Protocol):
 
     first: int
     last: int
-    data: bytearray
+    bodies: list[bytes]
 
     def release(self) -> None:
         """Wake those who wait."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final, NamedTuple
 
-from signerd.audit.frames import parse
 from signerd.sinks.base import Entry
 
 MOST_RECORDS: Final = 256
@@ -19,11 +19,15 @@ Reader = Callable[[int, int], list[Entry]]
 
 
 class _Chunk(NamedTuple):
-    """The frames of one group."""
+    """The records of one group."""
 
     first: int
-    last: int
-    data: bytes
+    bodies: list[bytes]
+    size: int
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.bodies) - 1
 
 
 class Stream:
@@ -36,13 +40,14 @@ class Stream:
         self._kept: deque[_Chunk] = deque()
         self._size = 0
 
-    def add(self, first: int, last: int, data: bytes | bytearray) -> None:
-        """Take the frames of the group that has become durable."""
-        self._kept.append(_Chunk(first, last, bytes(data)))
-        self._size += len(data)
-        self.newest = last
+    def add(self, first: int, bodies: Sequence[bytes]) -> None:
+        """Take the records of the group that has become durable, from a sequence on."""
+        chunk = _Chunk(first, list(bodies), sum(map(len, bodies)))
+        self._kept.append(chunk)
+        self._size += chunk.size
+        self.newest = chunk.last
         while self._size > self._kept_bytes:
-            self._size -= len(self._kept.popleft().data)
+            self._size -= self._kept.popleft().size
 
     async def after(self, sequence: int) -> list[Entry]:
         """The next records behind `sequence`, some of them; they begin later where older ones are gone.
@@ -63,7 +68,10 @@ class Stream:
             chunks.append(chunk)
         found: list[Entry] = []
         while chunks and len(found) < MOST_RECORDS:
-            found += (entry for entry in _entries(chunks.pop().data) if entry.sequence > sequence)
+            chunk = chunks.pop()
+            begin = max(sequence + 1 - chunk.first, 0)
+            bodies = chunk.bodies[begin : begin + MOST_RECORDS]
+            found += map(Entry, count(chunk.first + begin), bodies)
         return bounded(found)
 
 
@@ -75,11 +83,3 @@ def bounded(entries: list[Entry]) -> list[Entry]:
         if size > MOST_BYTES:
             return entries[: max(index, 1)]
     return entries[:MOST_RECORDS]
-
-
-def _entries(data: bytes) -> list[Entry]:
-    found, at = [], 0
-    while (frame := parse(data, at)) is not None:
-        found.append(Entry(frame.sequence, frame.body))
-        at = frame.end
-    return found

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from signerd.audit.frames import frame
 from signerd.audit.records import FORMAT, Record, encode
 from signerd.config_sinks import FileSink
 from signerd.errors import SignerdError
@@ -32,11 +31,8 @@ def entry(sequence: int, **fields: object) -> Entry:
     return Entry(sequence, record_json(sequence, **fields))
 
 
-def group_of(first: int, last: int) -> bytes:
-    data = b""
-    for sequence in range(first, last + 1):
-        data += frame(sequence, len(data), record_json(sequence))
-    return data
+def bodies_of(first: int, last: int) -> list[bytes]:
+    return [record_json(sequence) for sequence in range(first, last + 1)]
 
 
 def section(**settings: object) -> FileSink:
@@ -116,7 +112,7 @@ class Followed:
         self.gaps.append(gap)
 
     def add(self, first: int, last: int) -> None:
-        self.stream.add(first, last, group_of(first, last))
+        self.stream.add(first, bodies_of(first, last))
         self.delivery.wake()
 
     async def __aenter__(self) -> Followed:

@@ -19,7 +19,7 @@ class Waiting:
 
     def __init__(self, first: int, last: int) -> None:
         self.first, self.last = first, last
-        self.data = bytearray()
+        self.bodies: list[bytes] = []
         self.outcome: str | SignerdError = ""
 
     def release(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from signerd.sinks.base import Entry
 from signerd.sinks.stream import MOST_BYTES, MOST_RECORDS, Stream, bounded
-from tests.unit.sinks.samples import LogCopy, entry, group_of
+from tests.unit.sinks.samples import LogCopy, bodies_of, entry
 
 
 @given(
@@ -19,11 +19,7 @@ from tests.unit.sinks.samples import LogCopy, entry, group_of
 async def test_it_gives_what_follows(sizes: list[int], older: int, position: int, kept: int) -> None:
     stream = Stream(older, LogCopy().read, kept)
     for size in sizes:
-        stream.add(
-            stream.newest + 1,
-            stream.newest + size,
-            bytearray(group_of(stream.newest + 1, stream.newest + size)),
-        )
+        stream.add(stream.newest + 1, bodies_of(stream.newest + 1, stream.newest + size))
     assert stream.newest == older + sum(sizes)
     position = min(position, stream.newest)
     found = await stream.after(position)
@@ -35,7 +31,7 @@ async def test_it_gives_what_follows(sizes: list[int], older: int, position: int
 async def test_the_newest_are_not_read_from_the_log() -> None:
     log = LogCopy()
     stream = Stream(10, log.read)
-    stream.add(11, 12, group_of(11, 12))
+    stream.add(11, bodies_of(11, 12))
     assert [one.sequence for one in await stream.after(10)] == [11, 12]
     assert [one.sequence for one in await stream.after(11)] == [12]
     assert log.reads == []
@@ -50,3 +46,11 @@ def test_a_delivery_has_a_bounded_size_and_at_least_one_record() -> None:
     assert len(bounded([half] * 5)) == 2
     assert len(bounded([Entry(1, b"{}")] * 1000)) == MOST_RECORDS
     assert bounded([]) == []
+
+
+async def test_a_group_is_kept_though_its_maker_forgets_it() -> None:
+    stream = Stream(0, LogCopy().read)
+    bodies = bodies_of(1, 3)
+    stream.add(1, bodies)
+    bodies.clear()
+    assert await stream.after(0) == [entry(1), entry(2), entry(3)]
