@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from signerd.config_budget import BudgetSection
 from signerd.config_checkpoints import MirrorSection, WitnessSection
 from signerd.config_providers import ProviderConfig
 from signerd.config_sinks import SinkConfig
@@ -120,18 +121,21 @@ class Audit(Section):
 
     `provider` keeps the key that signs checkpoints; without it the default provider does, or the first that can.
     `retention`: records that are older are deleted; without it none are.
-    `heartbeat`: after so long without a record there is one all the same.
+    `heartbeat`: after so long without a record there is one all the same. `reserve`: free space that is kept for
+    records of administration; a tenth of the file system, at most 1 GiB, if it is not set.
     """
 
     directory: FilePath
     gather: Annotated[Duration, Field(le=1.0)] = 0.005
     segment: Annotated[Size, Field(ge=1 << 20, le=1 << 40)] = 16 << 20
+    reserve: Annotated[Size, Field(ge=0, le=1 << 50)] | None = None
     provider: Name | None = None
     checkpoint_interval: Annotated[Duration, Field(ge=0.1, le=3600)] = 5.0
     heartbeat: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     retention: Annotated[Duration, Field(ge=86_400)] | None = None
     witnesses: WitnessSection | None = None
     mirror: MirrorSection | None = None
+    budget: BudgetSection = BudgetSection()
     sinks: Annotated[tuple[SinkConfig, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")

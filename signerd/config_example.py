@@ -41,7 +41,12 @@ state:
 audit:
   directory: /var/lib/signerd/audit
   gather: 5ms                 # how long a group of records waits for more before it is synced
-  segment: 16MiB              # a new file begins at this size
+  segment: 16MiB              # a new file of the write-ahead log begins at this size
+  # reserve: 1GiB             # free space kept for administration: below it requests are refused
+  budget:                     # what one identity may put on record, in each worker
+    records: 50000            # a second; beyond, its requests are refused
+    burst: 100000             # at once
+    refusals: 600             # a minute of refused ones with records of their own; the others are counted
   # sinks:                    # get a copy of every record
   #   - name: siem
   #     type: http            # CloudEvents in batches; needs signerd[sinks]

@@ -15,6 +15,7 @@ from signerd import exits
 from signerd.anchoring import build_checkpointer, open_shard, shard_warnings
 from signerd.config import Config, Listener
 from signerd.control import Answers, serve_control
+from signerd.engine.budgets import Budgets, Rate
 from signerd.engine.checking import Checker
 from signerd.engine.creation import Creator
 from signerd.engine.keyring import Keyring
@@ -22,6 +23,7 @@ from signerd.engine.opening import OpenedShard
 from signerd.engine.promotion import Promoter
 from signerd.engine.recorder import Recorder
 from signerd.engine.recovery import Recovery
+from signerd.engine.refusals import Refusals
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
 from signerd.instance import Wiring, Worker, begin_shard, on_hangup, prepared, record_life, stop
@@ -93,7 +95,9 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     config, telemetry, log = wiring.config, opened.telemetry, opened.shard.log
     providers = build_providers(wiring, telemetry)
     keyring = Keyring(opened.store, providers, opened.snapshot)
-    recorder = Recorder(log, lambda: keyring.revision)
+    budget = config.audit.budget
+    budgets = Budgets(Rate(budget.records, budget.burst))
+    recorder = Recorder(log, lambda: keyring.revision, budgets, Refusals(budget.refusals))
     watcher = Watcher(opened.database, keyring.reload)
     journal = Journal(opened.database, wiring.state_key, owner(wiring))
     promoter = Promoter(keyring, recorder, providers)

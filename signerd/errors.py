@@ -16,7 +16,7 @@ class SignerdError(Exception):
     """An error with a stable reason.
 
     `field` is the path of the request or config field at fault, empty where none is. `retry_after` is in seconds, None
-    where waiting does not help. `recorded` says that the audit log has it.
+    where waiting does not help. `recorded` says that the audit log has it, `counted` that it is one of a number there.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class SignerdError(Exception):
         self.field = field
         self.retry_after = retry_after
         self.recorded = False
+        self.counted = False
 
     @property
     def code(self) -> Code:

@@ -250,6 +250,8 @@ class Telemetry(Collector):
         """Requests by operation, outcome and reason; signatures by provider and algorithm."""
         requests, signatures = Tally(), Tally()
         for (operation, outcome, reason, provider, algorithm), number in self._ended.items():
+            if operation == "sign-intent":
+                continue  # its result is counted
             requests[operation, outcome, reason] += number
             if operation in SIGNING and outcome == "ok":
                 signatures[provider, algorithm] += number

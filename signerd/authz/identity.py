@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from signerd.errors import SignerdError
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -20,3 +22,12 @@ class Caller:
 
 
 DAEMON = Caller(subject="signerd", proof="self", listener="")
+UNKNOWN = Caller(subject="unknown", proof="none", listener="")
+
+
+class Unproven(SignerdError):
+    """A refused log-in: nothing was proven but where it came from, which is what `caller` says."""
+
+    def __init__(self, why: SignerdError, caller: Caller) -> None:
+        super().__init__(why.reason, why.message, field=why.field, retry_after=why.retry_after)
+        self.caller = caller

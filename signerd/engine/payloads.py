@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from signerd.attestation.contents import contents
 from signerd.attestation.envelopes import PAE_PREFIX, pae, parse_pae
+from signerd.attestation.subjects import Contents
 from signerd.core.digests import Digest, Hash
 from signerd.core.inputs import Message, Mu, SigningInput
 from signerd.errors import Reason, SignerdError
@@ -30,6 +32,11 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     signing: SigningInput
     payload_type: str
     payload: bytes | None
+
+    @property
+    def contents(self) -> Contents | None:
+        """What the payload is about, where its type tells how to read it."""
+        return None if self.payload is None else contents(self.payload_type, self.payload)
 
 
 def decode(given: GivenInput | None) -> Decoded:

@@ -3,118 +3,72 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
-from time import perf_counter_ns
+from dataclasses import dataclass, field
+from time import perf_counter, perf_counter_ns, time
+from typing import Final
 
-import msgspec
 import structlog
-from msgspec.structs import replace
 
 from signerd.audit.log import Log
 from signerd.audit.records import Record
-from signerd.authz.identity import Caller
-from signerd.core.inputs import SigningInput
-from signerd.engine.keyring import SigningVersion
-from signerd.engine.payloads import described
+from signerd.authz.identity import DAEMON, Caller
+from signerd.engine.budgets import Budgets, Rate
+from signerd.engine.facts import INTENT, Facts, Intents, Request
+from signerd.engine.refusals import COUNTED, Refusals
 from signerd.errors import Reason, SignerdError
 
+__all__ = ["Facts", "Recorder"]
 logger = structlog.get_logger(__name__)
-
-
-class Facts(msgspec.Struct):
-    """What is known of a request; filled in as it goes, written whatever happens.
-
-    `error` is why there is nothing to answer. `sequence` is the place in the worker's log; what came of the request
-    may be released once the future that `Recorder.append` gave is done.
-    """
-
-    operation: str
-    key: str = ""
-    version: int = 0
-    request_id: str = ""
-    traceparent: str = ""
-    by: SigningVersion | None = None
-    payload_type: str = ""
-    signed: SigningInput | None = None
-    signature: bytes = b""
-    error: SignerdError | None = None
-    sequence: int = 0
-
-
-@lru_cache(maxsize=1024)
-def common_part(caller: Caller, by: SigningVersion | None, operation: str) -> Record:
-    """What the records of a caller's requests with one version have in common; each is a copy of this."""
-    return Record(
-        algorithm=by.algorithm.name if by else "",
-        caller=caller.subject,
-        key=by.key.name if by else "",
-        key_id=by.key_id if by else "",
-        listener=caller.listener,
-        operation=operation,
-        outcome="ok",
-        peer=caller.peer,
-        proof=caller.proof,
-        provider=by.provider.name if by else "",
-        version=by.version.number if by else 0,
-    )
-
-
-class Request(msgspec.Struct):
-    """One request that has ended, with the facts of each of its items; `duration_us` in microseconds."""
-
-    caller: Caller
-    items: Sequence[Facts]
-    duration_us: int
-    revision: int
-
-    def records(self) -> list[Record]:
-        """A record for each item."""
-        made = []
-        by, operation, common = None, "", None
-        for facts in self.items:
-            if common is None or facts.by is not by or facts.operation != operation:
-                by, operation = facts.by, facts.operation
-                common = common_part(self.caller, by, operation)
-            record = replace(
-                common,
-                digest=described(facts.signed) if facts.signed is not None else "",
-                duration_us=self.duration_us,
-                request_id=facts.request_id or secrets.token_hex(16),
-                revision=self.revision,
-                signature_sha256=sha256(facts.signature).hexdigest() if facts.signature else "",
-            )
-            if facts.payload_type or facts.traceparent or facts.error or facts.by is None:
-                self._complete(record, facts)
-            made.append(record)
-        return made
-
-    def _complete(self, record: Record, facts: Facts) -> None:
-        record.payload_type = facts.payload_type
-        record.traceparent = facts.traceparent
-        if facts.by is None:
-            record.key, record.version = facts.key, facts.version
-        if facts.error is not None:
-            record.outcome = "refused" if facts.error.refused else "failed"
-            record.reason = facts.error.reason.name
-            record.detail = facts.error.message
+REQUESTS: Final = frozenset(
+    {INTENT, "sign", "sign-stream", "validate", "verify", "public-key", "get-key", "list-keys", "unknown"}
+)
+"""Operations of every day; all others are administration, which goes on while space is short."""
+EVERY_DAY: Final = Rate(50_000.0, 100_000.0)
+REFUSALS: Final = 600
+SCARCE: Final = Rate(10.0, 100.0)
+"""What one identity may put on record of administration while space is short."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Writes records to the worker's audit log. `revision` gives the state revision that decides now."""
+    """Writes records to the worker's audit log. `revision` gives the state revision that decides now.
+
+    `budgets` are what identities may put on record, `refusals` which refused requests have records of their own.
+    """
 
     log: Log
     revision: Callable[[], int]
+    budgets: Budgets = field(default_factory=lambda: Budgets(EVERY_DAY))
+    refusals: Refusals = field(default_factory=lambda: Refusals(REFUSALS))
+    _scarce: Budgets = field(default_factory=lambda: Budgets(SCARCE))
 
     def check(self) -> None:
         """Raise AUDIT_UNAVAILABLE while records can't be written."""
         if not self.log.healthy:
             raise SignerdError(Reason.AUDIT_UNAVAILABLE, self.log.detail, retry_after=1.0)
+
+    def admit(self, caller: Caller, operation: str, records: int = 1) -> None:
+        """Let a request in that makes so many records; raises AUDIT_UNAVAILABLE or RATE_LIMITED.
+
+        While space is short only administration is let in, and little of it.
+        """
+        self.check()
+        if caller is DAEMON:
+            return
+        budgets = self.budgets
+        if self.log.scarce:
+            self.log.check(administration=operation not in REQUESTS)
+            budgets = self._scarce
+        pause = budgets.take(caller.subject, records, perf_counter())
+        if pause:
+            raise limited(pause)
+
+    def admit_batch(self, caller: Caller, operation: str, records: int) -> None:
+        """As `admit`, for many at once."""
+        self.refusals.check_batch(caller, time())
+        self.admit(caller, operation, records)
 
     def failure(self, problem: BaseException) -> SignerdError:
         """The error to answer with; what is not a SignerdError is a defect: logged, and shown as INTERNAL only."""
@@ -130,7 +84,7 @@ class Recorder:
         """Run a request; leave only when its record, whatever the outcome, is durable."""
         started = perf_counter_ns()
         try:
-            self.check()
+            self.admit(caller, facts.operation)
             yield
         except BaseException as problem:
             facts.error = self.failure(problem)
@@ -145,15 +99,95 @@ class Recorder:
         """Put one thing on record; returns when that is durable."""
         await self.append(caller, (facts,), perf_counter_ns())
 
+    async def intend(self, caller: Caller, items: Sequence[Facts]) -> None:
+        """Put on record what is about to be asked of providers outside this process; returns when that is durable.
+
+        Raises AUDIT_UNAVAILABLE or OVERLOADED: then nothing may be asked.
+        """
+        ticket = self.log.append(Intents(caller, items, 0, self.revision()), len(items))
+        for sequence, facts in enumerate(items, ticket.sequence):
+            facts.intent = sequence
+        try:
+            await ticket.durable
+        except SignerdError:
+            for facts in items:
+                facts.intent, facts.intended = 0, None
+            raise
+
     def append(self, caller: Caller, ended: Sequence[Facts], started: int) -> asyncio.Future[None]:
         """Put the end of one or many on record; the future is done when all their records are durable.
 
-        `started` is perf_counter_ns at the beginning. Raises AUDIT_UNAVAILABLE or OVERLOADED.
+        `started` is perf_counter_ns at the beginning. Too many that came to nothing are counted.
+        Raises AUDIT_UNAVAILABLE or OVERLOADED.
         """
         duration = (perf_counter_ns() - started) // 1000
-        ticket = self.log.append(Request(caller, ended, duration, self.revision()), len(ended))
+        problems = [facts for facts in ended if facts.error is not None]
+        if problems and caller is not DAEMON:
+            ended = self._own_records(caller, ended)
+            if not ended:
+                return done()
+        request = Request(caller, ended, duration, self.revision())
+        ticket = self.log.append(request, len(ended), administration=self._is_kept_for(caller, ended[0]))
         for sequence, facts in enumerate(ended, ticket.sequence):
             facts.sequence = sequence
+        for facts in problems:
             if facts.error is not None:
                 facts.error.recorded = True
         return ticket.durable
+
+    def _own_records(self, caller: Caller, ended: Sequence[Facts]) -> list[Facts]:
+        """Those that get records of their own; the others are counted. Never one that signed, or may have."""
+        now, kept = time(), []
+        for facts in ended:
+            error = facts.error
+            if (
+                error is None
+                or facts.signature
+                or facts.intent
+                or self.refusals.take(caller, error.reason, now)
+            ):
+                kept.append(facts)
+            else:
+                error.recorded = error.counted = True
+        return kept
+
+    def _is_kept_for(self, caller: Caller, facts: Facts) -> bool:
+        """Whether space that is kept for administration may be used: for the end of what was begun, too."""
+        if not self.log.scarce or caller is DAEMON or facts.intent:
+            return True
+        return facts.operation not in REQUESTS and (facts.error is None or not facts.error.refused)
+
+    def tell_counts(self, *, all_of_them: bool = False) -> None:
+        """Put counted refusals on record: of the minutes that are over, or all."""
+        if not self.log.writable:
+            return
+        for window in self.refusals.ended(time(), all_of_them=all_of_them):
+            caller = window.caller
+            record = Record(
+                caller=caller.subject,
+                count=window.count,
+                detail=window.detail,
+                listener=caller.listener,
+                operation=COUNTED,
+                outcome="refused",
+                peer=caller.peer,
+                proof=caller.proof,
+                revision=self.revision(),
+            )
+            self.log.append(record, administration=True)
+
+
+def limited(pause: float) -> SignerdError:
+    """The error of a caller that is over its budget."""
+    return SignerdError(
+        Reason.RATE_LIMITED,
+        "this identity has used up its share of the audit log (audit.budget)",
+        retry_after=max(pause, 0.1),
+    )
+
+
+def done() -> asyncio.Future[None]:
+    """A future that is done."""
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future

@@ -6,7 +6,7 @@ snapshot -> decode payload -> sign (guarded) -> audit record -> wait until it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
 
@@ -41,14 +41,14 @@ class Signer:
 
     async def sign(self, caller: Caller, call: SignCall) -> SignCall:
         """Sign one input; returns or raises after its audit record is durable."""
-        self.recorder.check()
+        self.recorder.admit(caller, call.operation)
         started = perf_counter_ns()
         name_operation(call)
         try:
             if self._admit(call):
                 self._sign(call)
             else:
-                await self._attempt(call)
+                await self._attempt(caller, (call,))
         except BaseException as gone:
             self._give_up(caller, (call,), started, gone)
             raise
@@ -59,13 +59,13 @@ class Signer:
 
     async def sign_batch(self, caller: Caller, calls: Sequence[SignCall]) -> None:
         """Sign many inputs, each with a signature or error of its own; returns after all records are durable."""
-        self.recorder.check()
         check_batch_size(len(calls))
+        self.recorder.admit_batch(caller, "sign", len(calls))
         started = perf_counter_ns()
         for call in calls:
             name_operation(call)
         try:
-            await self._attempt_all(calls)
+            await self._attempt_all(caller, calls)
         except BaseException as gone:
             self._give_up(caller, calls, started, gone)
             raise
@@ -77,17 +77,20 @@ class Signer:
             call.error = call.error or self.recorder.failure(gone)
         self.recorder.append(caller, calls, started)
 
-    async def _attempt_all(self, calls: Sequence[SignCall]) -> None:
+    async def _attempt_all(self, caller: Caller, calls: Sequence[SignCall]) -> None:
         """Step by step for those that sign at once; those that have to wait for something do so beside them."""
         inline: list[SignCall] = []
         waiting: list[SignCall] = []
+        turn = perf_counter()
         for call in calls:
             (inline if self._admit(call) else waiting).append(call)
+            if perf_counter() - turn > TURN:
+                await asyncio.sleep(0)
+                turn = perf_counter()
         if not waiting:
             return await self._sign_inline(inline)
         async with asyncio.TaskGroup() as group:
-            for call in waiting:
-                group.create_task(self._attempt(call))
+            group.create_task(self._attempt(caller, waiting))
             await self._sign_inline(inline)
         return None
 
@@ -98,8 +101,14 @@ class Signer:
             return False
         try:
             call.sign = by.provider.signer(by.pinned)
-            if call.sign is None:
-                return False
+        except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
+            call.error = self.recorder.failure(problem)
+            return True
+        return call.sign is not None and self._prepare(call, by)
+
+    def _prepare(self, call: SignCall, by: SigningVersion) -> bool:
+        """Have the input of a call ready to be signed, or its error; False where that takes waiting."""
+        try:
             signing = self._read(call, by)
             if is_long(signing):
                 return False
@@ -128,16 +137,41 @@ class Signer:
             except Exception as problem:  # noqa: BLE001 - a defect must not spoil the other items
                 call.error = self.recorder.failure(problem)
 
-    async def _attempt(self, call: SignCall) -> None:
-        """Sign, waiting for whatever it takes; raises only when cancelled."""
+    async def _attempt(self, caller: Caller, calls: Sequence[SignCall]) -> None:
+        """Sign, waiting for whatever it takes; raises only when cancelled.
+
+        What is about to be asked of providers outside this process is durable on record, all of it in one group, first.
+        """
+        await each(self._find, [call for call in calls if not self._is_found(call)])
+        ready = [call for call in calls if call.error is None and not call.validate_only]
+        outside = [call for call in ready if call.by is not None and not call.by.provider.in_process]
+        if outside:
+            await self._intend(caller, outside)
+        await each(self._ask, [call for call in ready if call.error is None])
+
+    def _is_found(self, call: SignCall) -> bool:
+        by = self.keyring.ready(call)
+        return by is not None and self._prepare(call, by)
+
+    async def _find(self, call: SignCall) -> None:
         try:
-            by = self.keyring.ready(call)
-            if by is None:
-                by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
-            signing = self._read(call, by)
-            call.signed = given = await prepared(by, signing)
-            if not call.validate_only:
-                call.signature = await by.provider.sign(by.pinned, given)
+            by = await self.keyring.find_signing(call.key, call.version, call.min_revision)
+            call.signed = await prepared(by, self._read(call, by))
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
+            call.error = self.recorder.failure(problem)
+
+    async def _intend(self, caller: Caller, calls: Sequence[SignCall]) -> None:
+        try:
+            await self.recorder.intend(caller, calls)
+        except SignerdError as unrecorded:
+            for call in calls:
+                call.error = unrecorded
+
+    async def _ask(self, call: SignCall) -> None:
+        if call.by is None or call.signed is None:
+            return
+        try:
+            call.signature = await call.by.provider.sign(call.by.pinned, call.signed)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it goes on record
             call.error = self.recorder.failure(problem)
 
@@ -151,9 +185,17 @@ class Signer:
         if isinstance(given, Digest):
             return given
         decoded = decode(given)
-        call.payload_type = decoded.payload_type
+        call.payload_type, call.contents = decoded.payload_type, decoded.contents
         check_size(by, decoded.signing, self.max_payload)
         return decoded.signing
+
+
+async def each(step: Callable[[SignCall], Awaitable[None]], calls: Sequence[SignCall]) -> None:
+    """Take a step with all of them, beside each other where they are several."""
+    if len(calls) == 1:
+        await step(calls[0])
+    elif calls:
+        await asyncio.gather(*map(step, calls))
 
 
 def check_size(by: SigningVersion, signing: SigningInput, most: int) -> None:

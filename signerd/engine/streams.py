@@ -44,6 +44,8 @@ class StreamSigner:
             facts.by = by
             facts.signed = given = await self._consumed(by, call, chunks, facts)
             if not call.validate_only:
+                if not by.provider.in_process:
+                    await self.recorder.intend(caller, (facts,))
                 facts.signature = await by.provider.sign(by.pinned, given)
         return facts
 

@@ -46,7 +46,7 @@ class Verifier:
         if not candidates:
             raise SignerdError(Reason.VERSION_STATE, f"no version of {call.key!r} verifies", field="version")
         decoded = decode(call.read_input())
-        facts.payload_type = decoded.payload_type
+        facts.payload_type, facts.contents = decoded.payload_type, decoded.contents
         algorithm = candidates[0].algorithm
         signature = p1363_to_der(call.signature, algorithm) if call.p1363 else call.signature
         facts.signed = await prepared(candidates[0], decoded.signing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
-from signerd.authz.identity import Caller
+from signerd.authz.identity import UNKNOWN, Caller, Unproven
 from signerd.engine.recorder import Facts, Recorder
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.status import DETAILS_KEY, to_status
@@ -27,7 +28,17 @@ Streaming = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
 STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 DRAIN_POLL = 0.01
 LINGER = 0.3
-UNKNOWN = Caller(subject="unknown", proof="none", listener="")
+LINGER_REFUSED = 1.0
+"""Seconds, give or take a half, that a refusal takes which is only counted: who floods waits, nobody else does."""
+MOST_LINGERING = 4000
+
+
+class Lingering(Exception):
+    """A batch was answered, and has refusals that are only counted."""
+
+    def __init__(self, answer: bytes) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 @dataclass(slots=True)
@@ -44,6 +55,7 @@ class Gate:
     """Calls that gRPC looked up a method for; those that never got to it were turned away by the transport."""
     entered: int = 0
     streams: int = 0
+    lingering: int = 0
 
     def admit(self, size: int) -> None:
         """Count a call in; raises REQUEST_TOO_LARGE, OVERLOADED or SHUTTING_DOWN."""
@@ -88,13 +100,25 @@ class Gate:
     async def refuse(self, caller: Caller, operation: str, problem: Exception) -> SignerdError:
         """The error to answer with, on record."""
         error = self.recorder.failure(problem)
-        if error.recorded:
-            return error
+        caller = error.caller if isinstance(error, Unproven) else caller
         try:
-            await self.recorder.note(caller, Facts(operation, error=error))
+            if not error.recorded:
+                await self.recorder.note(caller, Facts(operation, error=error))
         except SignerdError as unrecorded:
             return unrecorded
+        if error.counted:
+            await self.linger()
         return error
+
+    async def linger(self) -> None:
+        """Let one wait whose refusals are many; takes no place of a request under way."""
+        if self.draining or self.lingering >= MOST_LINGERING:
+            return
+        self.lingering += 1
+        try:
+            await asyncio.sleep(LINGER_REFUSED * random.uniform(0.5, 1.5))  # noqa: S311 - spreads, hides nothing
+        finally:
+            self.lingering -= 1
 
 
 def overloaded(what: str) -> SignerdError:
@@ -136,6 +160,9 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
             caller = identify(context)
             gate.admit(len(raw))
             return await admitted(caller, raw)
+        except Lingering as late:
+            await gate.linger()
+            return late.answer
         except Exception as problem:  # noqa: BLE001 - the last place that can give it a status and a record
             error = await gate.refuse(caller, method.operation, problem)
         await abort(context, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signerd.authz.identity import Caller
+from signerd.authz.identity import UNKNOWN, Caller, Unproven
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.calls import Context, Identify
 
@@ -14,16 +14,18 @@ def unix_identity(listener: str) -> Identify:
 
 
 def certificate_identity(listener: str) -> Identify:
-    """Callers with TLS are known by their client certificate; raises CALLER_UNAUTHENTICATED without one."""
+    """Callers with TLS are known by their client certificate; raises Unproven without one."""
     # Certificates cost 2 MB to read: only where there is TLS.
     from signerd.authz.certificates import subject_of
 
     def identify(context: Context) -> Caller:
-        chain = context.auth_context().get("x509_pem_cert")
-        if not chain:
-            raise SignerdError(Reason.CALLER_UNAUTHENTICATED)
-        pem = next(iter(chain))
-        return Caller(subject_of(pem), "mtls", listener, context.peer())
+        chain, peer = context.auth_context().get("x509_pem_cert"), context.peer()
+        try:
+            if not chain:
+                raise SignerdError(Reason.CALLER_UNAUTHENTICATED)
+            return Caller(subject_of(next(iter(chain))), "mtls", listener, peer)
+        except SignerdError as error:
+            raise Unproven(error, Caller(UNKNOWN.subject, UNKNOWN.proof, listener, peer)) from None
 
     return identify
 

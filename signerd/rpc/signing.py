@@ -21,6 +21,7 @@ from signerd.engine.signer import Signer, check_batch_size
 from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.errors import Reason, SignerdError
+from signerd.rpc.calls import Lingering
 from signerd.rpc.messages import (
     STATE_NUMBERS,
     fill_response,
@@ -63,12 +64,15 @@ class SigningMethods:
             raise
         calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
         await self.signer.sign_batch(caller, calls)
-        response = pb.BatchSignResponse()
+        response, counted = pb.BatchSignResponse(), False
         for call in calls:
             if call.error is not None:
+                counted = counted or call.error.counted
                 response.results.add(error=to_status(call.error, call.request_id))
             else:
                 fill_response(response.results.add().response, call, self.shard, call.checksum is not None)
+        if counted:
+            raise Lingering(response.SerializeToString())
         return response.SerializeToString()
 
     async def sign_stream(self, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
