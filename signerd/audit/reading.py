@@ -98,7 +98,7 @@ def list_records(
     size = pages.checked_size(page_size)
     known = pages.positions(page_token)
     shards = (
-        _shards(directory) if known is None else [shard for shard in _shards(directory) if shard in known]
+        shards_in(directory) if known is None else [shard for shard in shards_in(directory) if shard in known]
     )
     rest = {
         shard: _newest_first(directory / shard, (own or {}).get(shard), (known or {}).get(shard))
@@ -118,7 +118,7 @@ def list_records(
 
 def get_record(directory: Path, shard: str, sequence: int, own: End | None = None) -> bytes:
     """Canonical JSON of one record, byte for byte. Raises AUDIT_RECORD_NOT_FOUND, AUDIT_CORRUPT."""
-    if shard in _shards(directory) and 0 < sequence <= LARGEST_INTEGER:
+    if shard in shards_in(directory) and 0 < sequence <= LARGEST_INTEGER:
         for body in entries(directory / shard, sequence - 1, sequence - 1, own):
             return body
     raise SignerdError(
@@ -134,7 +134,8 @@ def _advance(heads: dict[str, Entry], shard: str, rest: Iterator[Entry]) -> None
         heads[shard] = following
 
 
-def _shards(directory: Path) -> list[str]:
+def shards_in(directory: Path) -> list[str]:
+    """Names of the shards below a directory, sorted. Raises OSError."""
     with os.scandir(directory) as found:
         return sorted(
             entry.name
