@@ -127,7 +127,7 @@ class Worker:
         """Why requests can't be answered now, empty when they can."""
         if self.status.draining:
             return "stopping"
-        return "" if self.log.healthy else self.log.detail
+        return self.log.detail or self.log.scarce
 
     def share(self, workers: int) -> None:
         """So many workers live: what providers allow the daemon is divided by that."""

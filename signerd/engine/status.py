@@ -60,8 +60,8 @@ class StatusReader:
 
     @property
     def serving(self) -> bool:
-        """Whether requests are answered: records can be written and the daemon is not stopping."""
-        return self.log.healthy and not self.draining
+        """Whether requests are answered: their records can be written and the daemon is not stopping."""
+        return self.log.healthy and not self.log.scarce and not self.draining
 
     async def read(self, caller: Caller, call: ReadCall) -> Status:
         """The status, with the reading of it on record unless the log is what is broken."""
@@ -88,7 +88,7 @@ class StatusReader:
             sequence=self.log.sequence,
             audit_healthy=self.log.healthy,
             audit_detail=self.log.detail,
-            warnings=list(self.warnings()),
+            warnings=[*self.warnings(), *self.log.warnings],
             sinks=self.sinks(),
             checkpoints=self.checkpoints(),
         )
