@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from signerd import __version__
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TOKEN_SECONDS: Final = 60.0
 _MOST_READ: Final = 1 << 16
 _SUCCESS: Final = range(200, 300)
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 _SECONDS: Final = re.compile("[0-9]{1,6}")
 
 
@@ -76,7 +78,7 @@ class HttpSender:
         if file is None:
             return {}
         if not self._token or time.monotonic() - self._token_read > TOKEN_SECONDS:
-            self._token = (await asyncio.to_thread(FilePassword(file))).decode("latin-1")
+            self._token = checked_token(await asyncio.to_thread(FilePassword(file)), file)
             self._token_read = time.monotonic()
         return {"Authorization": f"Bearer {self._token}"}
 
@@ -112,6 +114,17 @@ def check_installed() -> None:
             "sinks of type http need aiohttp; install signerd[sinks]",
             field="audit.sinks",
         ) from None
+
+
+def checked_token(token: bytes, file: Path) -> str:
+    """A token as it may stand in a header (RFC 6750 section 2.1). Raises CONFIG_INVALID."""
+    if _TOKEN.fullmatch(token):
+        return token.decode()
+    raise SignerdError(
+        Reason.CONFIG_INVALID,
+        f"the token in {file} has characters that no bearer token has",
+        field="token_file",
+    )
 
 
 def refusal(status: int, retry_after: str) -> Unaccepted:

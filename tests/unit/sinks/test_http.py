@@ -210,6 +210,19 @@ async def test_a_token_that_others_can_read_is_not_sent(server: Server, tmp_path
     await sender.close()
 
 
+@pytest.mark.parametrize("token", ["two words", "line\nHeader: x", "s3cret\x00", "s\u00fcss", "=="])
+async def test_what_is_no_token_is_not_sent(server: Server, tmp_path: Path, token: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(token)
+    file.chmod(0o600)
+    sender = sender_for(server.url, token_file=file)
+    with pytest.raises(SignerdError, match="no bearer token") as raised:
+        await sender.send([entry(1)])
+    assert token not in raised.value.message
+    assert server.requests == []
+    await sender.close()
+
+
 async def test_tls_checks_the_name_and_shows_a_client_certificate(tmp_path: Path) -> None:
     authority = Authority()
     (tmp_path / "ca.crt").write_bytes(authority.pem)
