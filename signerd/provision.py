@@ -70,13 +70,16 @@ async def open_audit_log(
         else:
             logger.error("audit log can't be written", detail=detail)
 
+    def on_warnings(warnings: Sequence[str]) -> None:
+        logger.warning("audit log: " + ("; ".join(warnings) or "all is well again"))
+
     return await open_log(
         audit.directory,
         shard,
         instance=instance,
         known=known,
-        tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment),
-        listener=LogListener(on_health, telemetry.count, release=fanout.release),
+        tuning=Tuning(gather=audit.gather, segment_bytes=audit.segment, reserve=audit.reserve),
+        listener=LogListener(on_health, telemetry.count, on_warnings, fanout.release),
     )
 
 
