@@ -85,6 +85,7 @@ def build_evidence(config: Config, parts: Parts) -> EvidenceMethods:
         checkpointer.covering,
         grants_of(config.listeners),
         utc_now,
+        checkpointer.anchors.quorum,
     )
     retention = Retention(
         audit.directory,

@@ -236,6 +236,12 @@ class AsyncClient:
         """How the daemon is."""
         return await self._call(methods.GET_STATUS, self._requests.get_status(**options), timeout)
 
+    async def call(
+        self, method: Method[Request, Answer], request: Request, *, timeout: float | None = None
+    ) -> Answer:
+        """Any unary method of the API, with a request as its proto has it."""
+        return await self._call(method, request, timeout)
+
     async def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
         return await self._repeat(partial(self._channels.call, method), request, timeout)
 

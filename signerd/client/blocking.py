@@ -226,6 +226,12 @@ class Client:
         """How the daemon is."""
         return self._call(methods.GET_STATUS, self._requests.get_status(**options), timeout)
 
+    def call(
+        self, method: Method[Request, Answer], request: Request, *, timeout: float | None = None
+    ) -> Answer:
+        """Any unary method of the API, with a request as its proto has it."""
+        return self._call(method, request, timeout)
+
     def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
         end = time.monotonic() + (self._timeout if timeout is None else timeout)
         self._await_socket(end - time.monotonic())

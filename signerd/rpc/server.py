@@ -108,6 +108,7 @@ def evidence_methods(evidence: EvidenceMethods) -> dict[str, Method[Any]]:
     """As `unary_methods`, for evidence and retention."""
     return {
         "Evidence/GetHeads": Method("get-heads", evidence_pb2.GetHeadsRequest, evidence.heads),
+        "Evidence/GetEntries": Method("get-entries", evidence_pb2.GetEntriesRequest, evidence.entries),
         "Evidence/GetInclusions": Method(
             "get-inclusions", evidence_pb2.GetInclusionsRequest, evidence.inclusions
         ),
