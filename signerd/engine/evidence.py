@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from signerd.audit import checkpoints
+from signerd.audit import checkpoints, notes
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.log import Log
-from signerd.audit.proofs import Nodes
+from signerd.audit.proofs import Nodes, tlog_proof
+from signerd.audit.reading import entries
 from signerd.audit.records import Record
 from signerd.audit.seeking import records_before, records_from, stamp_of
 from signerd.audit.segments import SHARD, End
@@ -28,6 +30,8 @@ from signerd.state.checkpoints import Checkpoints
 
 OPERATION: Final = "evidence"
 MOST: Final = 1000
+LONGEST: Final = 1 << 20
+"""Records of an answer, and bytes of them."""
 PATIENCE: Final = 10.0
 """Seconds that a checkpoint is waited for that covers the end of the period."""
 POLL: Final = 0.2
@@ -59,9 +63,21 @@ class Period:
     pruned: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The record that has the digest of a folder, and the text of its `.tlog-proof`."""
+
+    sequence: int
+    entry: bytes
+    proof: str
+
+
 @dataclass(slots=True)
 class EvidenceReader:
-    """Reads the shards below `directory`; `covering` gives a checkpoint of this worker's own, `now` is the clock."""
+    """Reads the shards below `directory`; `covering` gives a checkpoint of this worker's own, `now` is the clock.
+
+    `quorum`: cosignatures that are waited for a while.
+    """
 
     directory: Path
     log: Log
@@ -70,7 +86,8 @@ class EvidenceReader:
     covering: Callable[[int], Awaitable[Checkpoint]]
     grants: Sequence[Grant]
     now: Callable[[], datetime]
-    patience: float = field(default=PATIENCE)
+    quorum: int = 0
+    patience: float = PATIENCE
 
     @property
     def instance(self) -> str:
@@ -99,14 +116,25 @@ class EvidenceReader:
 
     async def _checkpoint(self, shard: str, origin: str, until: datetime) -> Checkpoint | None:
         if shard == self.log.shard:
-            try:
-                async with asyncio.timeout(self.patience):
-                    return await self.covering(self.log.sequence)
-            except TimeoutError:
-                raise SignerdError(Reason.CHECKPOINT_UNAVAILABLE, retry_after=1.0) from None
+            return await self._covered(self.log.sequence)
         found = await asyncio.to_thread(checkpoints.read, self.directory / shard, origin)
         if self.now() - until < RECENT:  # another worker's: its next checkpoint covers the end
             found = await self._newer(shard, origin, found)
+        return found
+
+    async def _covered(self, size: int) -> Checkpoint:
+        """A checkpoint of this worker's shard, cosigned if that is quick. Raises CHECKPOINT_UNAVAILABLE."""
+        try:
+            async with asyncio.timeout(self.patience):
+                found = await self.covering(size)
+        except TimeoutError:
+            raise SignerdError(Reason.CHECKPOINT_UNAVAILABLE, retry_after=1.0) from None
+        for _ in range(int(self.patience / POLL)):
+            if cosignatures(found) >= self.quorum:
+                break
+            await asyncio.sleep(POLL)
+            published = self.log.published
+            found = published if published is not None and published.size >= size else found
         return found
 
     async def _newer(self, shard: str, origin: str, found: Checkpoint | None) -> Checkpoint | None:
@@ -119,26 +147,39 @@ class EvidenceReader:
             found = await asyncio.to_thread(checkpoints.read, directory, origin)
         return found
 
+    async def entries(self, caller: Caller, call: ReadCall, shard: str, first: int, last: int) -> list[bytes]:
+        """Records by their sequences, from the first on: at most 1,000, or 1 MiB. Raises AUDIT_RECORD_NOT_FOUND."""
+        async with self.recorder.attempt(caller, _facts("get-entries", call)):
+            check_call(call)
+            own = await self._own(shard, first, last)
+            return await asyncio.to_thread(bounded_entries, self.directory / shard, first, last, own)
+
     async def inclusions(
         self, caller: Caller, call: ReadCall, shard: str, size: int, sequences: Sequence[int]
     ) -> list[Sequence[bytes]]:
         """Inclusion proofs of records in a shard of that size; raises REQUEST_MALFORMED, AUDIT_RECORD_NOT_FOUND."""
         async with self.recorder.attempt(caller, _facts("get-inclusions", call)):
             check_call(call)
-            if len(sequences) > MOST:
-                raise _malformed("sequences", f"has {len(sequences)} records, at most {MOST} are taken")
-            here = await asyncio.to_thread(shards_of, self.directory)
-            known = self.log.sequence if shard == self.log.shard else None
-            if shard not in here or not all(0 < one <= size for one in sequences):
-                raise SignerdError(
-                    Reason.AUDIT_RECORD_NOT_FOUND,
-                    f"shard {shard[:64]!r} has not all these records in its first {size}",
-                    field="sequences",
-                )
-            if known is not None and size > known:
-                raise _malformed("size", f"is {size}, the log has {known} records")
-            own = self.log.end if shard == self.log.shard else None
+            if not 0 < len(sequences) <= MOST:
+                raise _malformed("sequences", f"has {len(sequences)} records, 1 to {MOST} are taken")
+            await self._own(shard, min(sequences), max(sequences))
+            own = await self._own(shard, max(sequences), size)
             return await asyncio.to_thread(paths_of, self.directory / shard, size, sequences, own)
+
+    async def _own(self, shard: str, first: int, last: int) -> End | None:
+        """How far this worker's own shard is durable, None for another one that is here.
+
+        Raises AUDIT_RECORD_NOT_FOUND where no such records can be.
+        """
+        is_own = shard == self.log.shard
+        here = is_own or shard in await asyncio.to_thread(shards_of, self.directory)
+        if not here or not 0 < first <= last or (is_own and last > self.log.sequence):
+            raise SignerdError(
+                Reason.AUDIT_RECORD_NOT_FOUND,
+                f"shard {shard[:64]!r} has no records {first} to {last} here",
+                field="shard",
+            )
+        return self.log.end if is_own else None
 
     async def granted(self, caller: Caller, call: ReadCall) -> Sequence[Grant]:
         """Who may do what."""
@@ -146,14 +187,13 @@ class EvidenceReader:
             check_call(call)
             return self.grants
 
-    async def seal(self, caller: Caller, call: ReadCall, digest: str, since: str, until: str) -> int:
-        """Put the digest of a folder on record; its sequence. Raises REQUEST_MALFORMED, AUDIT_UNAVAILABLE."""
+    async def seal(self, caller: Caller, call: ReadCall, digest: str, since: str, until: str) -> Seal:
+        """Put the digest of a folder on record, and prove that it is there.
+
+        Raises REQUEST_MALFORMED, AUDIT_UNAVAILABLE, CHECKPOINT_UNAVAILABLE.
+        """
         check_call(call)
-        if not _DIGEST.fullmatch(digest):
-            raise _malformed("digest", "is not sha256:HEX")
-        for field_, text in (("since", since), ("until", until)):
-            if not _TIME.fullmatch(text):
-                raise _malformed(field_, "is not a time such as 2026-01-31T00:00:00Z")
+        check_seal(digest, since, until)
         record = Record(
             operation=OPERATION,
             outcome="ok",
@@ -169,7 +209,29 @@ class EvidenceReader:
         )
         ticket = self.log.append(record)
         await ticket.durable
-        return ticket.sequence
+        checkpoint = await self._covered(ticket.sequence)
+        directory, end = self.directory / self.log.shard, self.log.end
+        return await asyncio.to_thread(sealed, directory, ticket.sequence, checkpoint, end)
+
+
+def sealed(directory: Path, sequence: int, checkpoint: Checkpoint, own: End | None) -> Seal:
+    """A record with its proof. Raises AUDIT_CORRUPT, OSError."""
+    body = next(entries(directory, sequence - 1, sequence - 1, own))
+    return Seal(sequence, body, tlog_proof(directory, sequence - 1, checkpoint, own))
+
+
+def cosignatures(checkpoint: Checkpoint) -> int:
+    """How many have signed a checkpoint besides the log."""
+    return sum(one.name != checkpoint.origin for one in notes.parse(checkpoint.note).signatures)
+
+
+def check_seal(digest: str, since: str, until: str) -> None:
+    """Raise REQUEST_MALFORMED unless all are in their formats."""
+    if not _DIGEST.fullmatch(digest):
+        raise _malformed("digest", "is not sha256:HEX")
+    for name, text in (("since", since), ("until", until)):
+        if not _TIME.fullmatch(text):
+            raise _malformed(name, "is not a time such as 2026-01-31T00:00:00Z")
 
 
 def check_period(since: datetime, until: datetime, now: datetime) -> None:
@@ -205,6 +267,18 @@ def paths_of(
     """Inclusion proofs of records; tiles are read once. Raises AUDIT_CORRUPT, AUDIT_RECORD_NOT_FOUND, OSError."""
     nodes = Nodes(directory, own)
     return [nodes.path(sequence - 1, 0, size) for sequence in sequences]
+
+
+def bounded_entries(directory: Path, first: int, last: int, own: End | None = None) -> list[bytes]:
+    """Records by their sequences, not more than fit into an answer. Raises AUDIT_CORRUPT, OSError."""
+    found: list[bytes] = []
+    length = 0
+    for body in islice(entries(directory, first - 1, last - 1, own), MOST):
+        found.append(body)
+        length += len(body)
+        if length > LONGEST:
+            break
+    return found
 
 
 def _head(nodes: Nodes, size: int, newest: int) -> Head:

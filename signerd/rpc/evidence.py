@@ -23,7 +23,7 @@ LATEST: Final = 253402300799
 
 @dataclass(slots=True)
 class EvidenceMethods:
-    """GetHeads, GetInclusions, ListGrants, RecordEvidence, PruneRecords: from bytes to bytes."""
+    """GetHeads, GetEntries, GetInclusions, ListGrants, RecordEvidence, PruneRecords: from bytes to bytes."""
 
     reader: EvidenceReader
     retention: Retention
@@ -36,6 +36,12 @@ class EvidenceMethods:
         return evidence_pb2.GetHeadsResponse(
             instance=self.reader.instance, shards=[heads_message(one) for one in found]
         ).SerializeToString()
+
+    async def entries(self, caller: Caller, request: evidence_pb2.GetEntriesRequest) -> bytes:
+        """Records in order."""
+        call = ReadCall(request_id=request.request_id, traceparent=request.traceparent)
+        found = await self.reader.entries(caller, call, request.shard, request.first, request.last)
+        return evidence_pb2.GetEntriesResponse(entries=found).SerializeToString()
 
     async def inclusions(self, caller: Caller, request: evidence_pb2.GetInclusionsRequest) -> bytes:
         """Proofs of many records."""
@@ -56,9 +62,9 @@ class EvidenceMethods:
     async def seal(self, caller: Caller, request: evidence_pb2.RecordEvidenceRequest) -> bytes:
         """Put a folder's digest on record."""
         call = ReadCall(request_id=request.request_id, traceparent=request.traceparent)
-        sequence = await self.reader.seal(caller, call, request.digest, request.since, request.until)
+        seal = await self.reader.seal(caller, call, request.digest, request.since, request.until)
         return evidence_pb2.RecordEvidenceResponse(
-            audit=position(self.reader.log.shard, sequence)
+            audit=position(self.reader.log.shard, seal.sequence), entry=seal.entry, proof=seal.proof
         ).SerializeToString()
 
     async def prune(self, caller: Caller, request: admin_pb2.PruneRecordsRequest) -> bytes:

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signerd.v1 import resources_pb2 as signerd_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19signerd/v1/evidence.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"\x90\x01\n\x0fGetHeadsRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"L\n\x10GetHeadsResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12&\n\x06shards\x18\x02 \x03(\x0b\x32\x16.signerd.v1.ShardHeads\"\xbe\x01\n\nShardHeads\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12%\n\x05\x62\x65gin\x18\x04 \x01(\x0b\x32\x16.signerd.v1.ProvenHead\x12#\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x16.signerd.v1.ProvenHead\x12\x10\n\x08unproven\x18\x06 \x01(\x03\x12\x12\n\ncheckpoint\x18\x07 \x01(\t\x12\x0e\n\x06pruned\x18\x08 \x01(\x03\"=\n\nProvenHead\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63onsistency\x18\x03 \x03(\x0c\"o\n\x14GetInclusionsRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x11\n\tsequences\x18\x03 \x03(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x15GetInclusionsResponse\x12)\n\ninclusions\x18\x01 \x03(\x0b\x32\x15.signerd.v1.Inclusion\"\x1b\n\tInclusion\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"<\n\x11ListGrantsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"7\n\x12ListGrantsResponse\x12!\n\x06grants\x18\x01 \x03(\x0b\x32\x11.signerd.v1.Grant\"k\n\x05Grant\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\r\n\x05proof\x18\x02 \x01(\t\x12\x10\n\x08listener\x18\x03 \x01(\t\x12\x12\n\noperations\x18\x04 \x03(\t\x12\x0c\n\x04keys\x18\x05 \x03(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\"n\n\x15RecordEvidenceRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x16RecordEvidenceResponse\x12(\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition2\xcd\x02\n\x08\x45vidence\x12\x45\n\x08GetHeads\x12\x1b.signerd.v1.GetHeadsRequest\x1a\x1c.signerd.v1.GetHeadsResponse\x12T\n\rGetInclusions\x12 .signerd.v1.GetInclusionsRequest\x1a!.signerd.v1.GetInclusionsResponse\x12K\n\nListGrants\x12\x1d.signerd.v1.ListGrantsRequest\x1a\x1e.signerd.v1.ListGrantsResponse\x12W\n\x0eRecordEvidence\x12!.signerd.v1.RecordEvidenceRequest\x1a\".signerd.v1.RecordEvidenceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19signerd/v1/evidence.proto\x12\nsignerd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"\x90\x01\n\x0fGetHeadsRequest\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"L\n\x10GetHeadsResponse\x12\x10\n\x08instance\x18\x01 \x01(\t\x12&\n\x06shards\x18\x02 \x03(\x0b\x32\x16.signerd.v1.ShardHeads\"\xbe\x01\n\nShardHeads\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12%\n\x05\x62\x65gin\x18\x04 \x01(\x0b\x32\x16.signerd.v1.ProvenHead\x12#\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x16.signerd.v1.ProvenHead\x12\x10\n\x08unproven\x18\x06 \x01(\x03\x12\x12\n\ncheckpoint\x18\x07 \x01(\t\x12\x0e\n\x06pruned\x18\x08 \x01(\x03\"=\n\nProvenHead\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04root\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63onsistency\x18\x03 \x03(\x0c\"h\n\x11GetEntriesRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12\x0c\n\x04last\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"%\n\x12GetEntriesResponse\x12\x0f\n\x07\x65ntries\x18\x01 \x03(\x0c\"o\n\x14GetInclusionsRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x11\n\tsequences\x18\x03 \x03(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x15GetInclusionsResponse\x12)\n\ninclusions\x18\x01 \x03(\x0b\x32\x15.signerd.v1.Inclusion\"\x1b\n\tInclusion\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"<\n\x11ListGrantsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"7\n\x12ListGrantsResponse\x12!\n\x06grants\x18\x01 \x03(\x0b\x32\x11.signerd.v1.Grant\"k\n\x05Grant\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\r\n\x05proof\x18\x02 \x01(\t\x12\x10\n\x08listener\x18\x03 \x01(\t\x12\x12\n\noperations\x18\x04 \x03(\t\x12\x0c\n\x04keys\x18\x05 \x03(\t\x12\x0e\n\x06source\x18\x06 \x01(\t\"n\n\x15RecordEvidenceRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05until\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"`\n\x16RecordEvidenceResponse\x12(\n\x05\x61udit\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\t2\x9a\x03\n\x08\x45vidence\x12\x45\n\x08GetHeads\x12\x1b.signerd.v1.GetHeadsRequest\x1a\x1c.signerd.v1.GetHeadsResponse\x12K\n\nGetEntries\x12\x1d.signerd.v1.GetEntriesRequest\x1a\x1e.signerd.v1.GetEntriesResponse\x12T\n\rGetInclusions\x12 .signerd.v1.GetInclusionsRequest\x1a!.signerd.v1.GetInclusionsResponse\x12K\n\nListGrants\x12\x1d.signerd.v1.ListGrantsRequest\x1a\x1e.signerd.v1.ListGrantsResponse\x12W\n\x0eRecordEvidence\x12!.signerd.v1.RecordEvidenceRequest\x1a\".signerd.v1.RecordEvidenceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,22 +41,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHARDHEADS']._serialized_end=518
   _globals['_PROVENHEAD']._serialized_start=520
   _globals['_PROVENHEAD']._serialized_end=581
-  _globals['_GETINCLUSIONSREQUEST']._serialized_start=583
-  _globals['_GETINCLUSIONSREQUEST']._serialized_end=694
-  _globals['_GETINCLUSIONSRESPONSE']._serialized_start=696
-  _globals['_GETINCLUSIONSRESPONSE']._serialized_end=762
-  _globals['_INCLUSION']._serialized_start=764
-  _globals['_INCLUSION']._serialized_end=791
-  _globals['_LISTGRANTSREQUEST']._serialized_start=793
-  _globals['_LISTGRANTSREQUEST']._serialized_end=853
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=855
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=910
-  _globals['_GRANT']._serialized_start=912
-  _globals['_GRANT']._serialized_end=1019
-  _globals['_RECORDEVIDENCEREQUEST']._serialized_start=1021
-  _globals['_RECORDEVIDENCEREQUEST']._serialized_end=1131
-  _globals['_RECORDEVIDENCERESPONSE']._serialized_start=1133
-  _globals['_RECORDEVIDENCERESPONSE']._serialized_end=1199
-  _globals['_EVIDENCE']._serialized_start=1202
-  _globals['_EVIDENCE']._serialized_end=1535
+  _globals['_GETENTRIESREQUEST']._serialized_start=583
+  _globals['_GETENTRIESREQUEST']._serialized_end=687
+  _globals['_GETENTRIESRESPONSE']._serialized_start=689
+  _globals['_GETENTRIESRESPONSE']._serialized_end=726
+  _globals['_GETINCLUSIONSREQUEST']._serialized_start=728
+  _globals['_GETINCLUSIONSREQUEST']._serialized_end=839
+  _globals['_GETINCLUSIONSRESPONSE']._serialized_start=841
+  _globals['_GETINCLUSIONSRESPONSE']._serialized_end=907
+  _globals['_INCLUSION']._serialized_start=909
+  _globals['_INCLUSION']._serialized_end=936
+  _globals['_LISTGRANTSREQUEST']._serialized_start=938
+  _globals['_LISTGRANTSREQUEST']._serialized_end=998
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=1000
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=1055
+  _globals['_GRANT']._serialized_start=1057
+  _globals['_GRANT']._serialized_end=1164
+  _globals['_RECORDEVIDENCEREQUEST']._serialized_start=1166
+  _globals['_RECORDEVIDENCEREQUEST']._serialized_end=1276
+  _globals['_RECORDEVIDENCERESPONSE']._serialized_start=1278
+  _globals['_RECORDEVIDENCERESPONSE']._serialized_end=1374
+  _globals['_EVIDENCE']._serialized_start=1377
+  _globals['_EVIDENCE']._serialized_end=1787
 # @@protoc_insertion_point(module_scope)

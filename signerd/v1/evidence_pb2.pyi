@@ -60,6 +60,26 @@ class ProvenHead(_message.Message):
     consistency: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, size: _Optional[int] = ..., root: _Optional[bytes] = ..., consistency: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class GetEntriesRequest(_message.Message):
+    __slots__ = ("shard", "first", "last", "request_id", "traceparent")
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    shard: str
+    first: int
+    last: int
+    request_id: str
+    traceparent: str
+    def __init__(self, shard: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class GetEntriesResponse(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, entries: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
 class GetInclusionsRequest(_message.Message):
     __slots__ = ("shard", "size", "sequences", "request_id", "traceparent")
     SHARD_FIELD_NUMBER: _ClassVar[int]
@@ -131,7 +151,11 @@ class RecordEvidenceRequest(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., request_id: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class RecordEvidenceResponse(_message.Message):
-    __slots__ = ("audit",)
+    __slots__ = ("audit", "entry", "proof")
     AUDIT_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     audit: _resources_pb2.AuditPosition
-    def __init__(self, audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ...) -> None: ...
+    entry: bytes
+    proof: str
+    def __init__(self, audit: _Optional[_Union[_resources_pb2.AuditPosition, _Mapping]] = ..., entry: _Optional[bytes] = ..., proof: _Optional[str] = ...) -> None: ...

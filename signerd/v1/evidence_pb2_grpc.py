@@ -40,6 +40,11 @@ class EvidenceStub:
                 request_serializer=signerd_dot_v1_dot_evidence__pb2.GetHeadsRequest.SerializeToString,
                 response_deserializer=signerd_dot_v1_dot_evidence__pb2.GetHeadsResponse.FromString,
                 _registered_method=True)
+        self.GetEntries = channel.unary_unary(
+                '/signerd.v1.Evidence/GetEntries',
+                request_serializer=signerd_dot_v1_dot_evidence__pb2.GetEntriesRequest.SerializeToString,
+                response_deserializer=signerd_dot_v1_dot_evidence__pb2.GetEntriesResponse.FromString,
+                _registered_method=True)
         self.GetInclusions = channel.unary_unary(
                 '/signerd.v1.Evidence/GetInclusions',
                 request_serializer=signerd_dot_v1_dot_evidence__pb2.GetInclusionsRequest.SerializeToString,
@@ -68,6 +73,13 @@ class EvidenceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEntries(self, request, context):
+        """Gives records of one shard in the order of its log, byte for byte.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetInclusions(self, request, context):
         """Gives inclusion proofs of many records of one shard, all to the same checkpoint.
         """
@@ -83,7 +95,7 @@ class EvidenceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordEvidence(self, request, context):
-        """Puts the digest of a folder of evidence on record, which seals it: the checkpoints of the log cover the record.
+        """Puts the digest of a folder of evidence on record, which seals it: waits for a checkpoint that covers the record.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_EvidenceServicer_to_server(servicer, server):
                     servicer.GetHeads,
                     request_deserializer=signerd_dot_v1_dot_evidence__pb2.GetHeadsRequest.FromString,
                     response_serializer=signerd_dot_v1_dot_evidence__pb2.GetHeadsResponse.SerializeToString,
+            ),
+            'GetEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEntries,
+                    request_deserializer=signerd_dot_v1_dot_evidence__pb2.GetEntriesRequest.FromString,
+                    response_serializer=signerd_dot_v1_dot_evidence__pb2.GetEntriesResponse.SerializeToString,
             ),
             'GetInclusions': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInclusions,
@@ -141,6 +158,33 @@ class Evidence:
             '/signerd.v1.Evidence/GetHeads',
             signerd_dot_v1_dot_evidence__pb2.GetHeadsRequest.SerializeToString,
             signerd_dot_v1_dot_evidence__pb2.GetHeadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signerd.v1.Evidence/GetEntries',
+            signerd_dot_v1_dot_evidence__pb2.GetEntriesRequest.SerializeToString,
+            signerd_dot_v1_dot_evidence__pb2.GetEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

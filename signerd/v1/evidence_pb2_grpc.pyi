@@ -35,12 +35,14 @@ class EvidenceStub:
     def __new__(cls, channel: _aio.Channel) -> EvidenceAsyncStub: ...
     GetHeads: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.GetHeadsRequest, _evidence_pb2.GetHeadsResponse]
     """Gives what the log of each shard was at the beginning and the end of a period, with a checkpoint that proves it."""
+    GetEntries: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.GetEntriesRequest, _evidence_pb2.GetEntriesResponse]
+    """Gives records of one shard in the order of its log, byte for byte."""
     GetInclusions: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.GetInclusionsRequest, _evidence_pb2.GetInclusionsResponse]
     """Gives inclusion proofs of many records of one shard, all to the same checkpoint."""
     ListGrants: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.ListGrantsRequest, _evidence_pb2.ListGrantsResponse]
     """Lists who may do what now."""
     RecordEvidence: _grpc.UnaryUnaryMultiCallable[_evidence_pb2.RecordEvidenceRequest, _evidence_pb2.RecordEvidenceResponse]
-    """Puts the digest of a folder of evidence on record, which seals it: the checkpoints of the log cover the record."""
+    """Puts the digest of a folder of evidence on record, which seals it: waits for a checkpoint that covers the record."""
 
 @_typing.type_check_only
 class EvidenceAsyncStub(EvidenceStub):
@@ -49,12 +51,14 @@ class EvidenceAsyncStub(EvidenceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHeads: _aio.UnaryUnaryMultiCallable[_evidence_pb2.GetHeadsRequest, _evidence_pb2.GetHeadsResponse]  # type: ignore[assignment]
     """Gives what the log of each shard was at the beginning and the end of a period, with a checkpoint that proves it."""
+    GetEntries: _aio.UnaryUnaryMultiCallable[_evidence_pb2.GetEntriesRequest, _evidence_pb2.GetEntriesResponse]  # type: ignore[assignment]
+    """Gives records of one shard in the order of its log, byte for byte."""
     GetInclusions: _aio.UnaryUnaryMultiCallable[_evidence_pb2.GetInclusionsRequest, _evidence_pb2.GetInclusionsResponse]  # type: ignore[assignment]
     """Gives inclusion proofs of many records of one shard, all to the same checkpoint."""
     ListGrants: _aio.UnaryUnaryMultiCallable[_evidence_pb2.ListGrantsRequest, _evidence_pb2.ListGrantsResponse]  # type: ignore[assignment]
     """Lists who may do what now."""
     RecordEvidence: _aio.UnaryUnaryMultiCallable[_evidence_pb2.RecordEvidenceRequest, _evidence_pb2.RecordEvidenceResponse]  # type: ignore[assignment]
-    """Puts the digest of a folder of evidence on record, which seals it: the checkpoints of the log cover the record."""
+    """Puts the digest of a folder of evidence on record, which seals it: waits for a checkpoint that covers the record."""
 
 class EvidenceServicer(metaclass=_abc_1.ABCMeta):
     """Gives what a folder of evidence is made of, and seals such a folder. What is read is on record."""
@@ -66,6 +70,14 @@ class EvidenceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_evidence_pb2.GetHeadsResponse, _abc.Awaitable[_evidence_pb2.GetHeadsResponse]]:
         """Gives what the log of each shard was at the beginning and the end of a period, with a checkpoint that proves it."""
+
+    @_abc_1.abstractmethod
+    def GetEntries(
+        self,
+        request: _evidence_pb2.GetEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evidence_pb2.GetEntriesResponse, _abc.Awaitable[_evidence_pb2.GetEntriesResponse]]:
+        """Gives records of one shard in the order of its log, byte for byte."""
 
     @_abc_1.abstractmethod
     def GetInclusions(
@@ -89,6 +101,6 @@ class EvidenceServicer(metaclass=_abc_1.ABCMeta):
         request: _evidence_pb2.RecordEvidenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evidence_pb2.RecordEvidenceResponse, _abc.Awaitable[_evidence_pb2.RecordEvidenceResponse]]:
-        """Puts the digest of a folder of evidence on record, which seals it: the checkpoints of the log cover the record."""
+        """Puts the digest of a folder of evidence on record, which seals it: waits for a checkpoint that covers the record."""
 
 def add_EvidenceServicer_to_server(servicer: EvidenceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
