@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,8 +93,11 @@ def _own_name(directory: Path) -> str:
 def _claim_of(shard: str, directory: Path) -> Claim | None:
     """What a shard says of the one before it; whether its record is genuine shows when it is verified itself."""
     try:
-        origin = read_checkpoint(directory).head.origin
-        records = [_decode(entry) for entry in _first_entries(list_contents(directory), origin)]
+        head = read_checkpoint(directory).head
+        origin = head.origin
+        with ExitStack() as stack:
+            first = _first_entries(list_contents(directory, head.size, stack), origin)
+        records = [_decode(entry) for entry in first]
     except (SignerdError, msgspec.DecodeError, UnicodeError):
         return None
     for sequence, record in enumerate(records, 1):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from signerd.auditor.authority import check_signed, rotations
+from signerd.auditor.authority import Rotation, check_signed, rotations
 from signerd.auditor.blocks import Anchor, Pass
 from signerd.auditor.checkpoints import Checkpoint, parse_checkpoint, signers
 from signerd.auditor.contents import CHECKPOINT, MINIMUM_INDEX, Contents, list_contents
@@ -23,6 +24,7 @@ from signerd.auditor.writeahead import WriteAhead
 from signerd.errors import Reason, SignerdError
 
 TRIES: Final = 3
+GLANCES: Final = 20
 _MINIMUM: Final = re.compile(r"minimum index ([1-9][0-9]{0,18})\b")
 
 
@@ -86,7 +88,8 @@ def verify_shard(directory: Path, shard: str, given: Given, claims: Sequence[Anc
     for attempt in range(1, TRIES + 1):
         report = ShardReport(directory, shard, witnessed_after=given.witnessed_after)
         try:
-            _verify(report, given, claims)
+            with ExitStack() as stack:
+                _verify(report, given, claims, stack)
         except FileNotFoundError:
             if attempt == TRIES:
                 raise
@@ -100,14 +103,13 @@ def verify_shard(directory: Path, shard: str, given: Given, claims: Sequence[Anc
     return report
 
 
-def _verify(report: ShardReport, given: Given, claims: Sequence[Anchor]) -> None:
-    checkpoint = read_checkpoint(report.directory)
+def _verify(report: ShardReport, given: Given, claims: Sequence[Anchor], stack: ExitStack) -> None:
+    checkpoint, contents = _taken(report.directory, stack)
     head = checkpoint.head
     report.origin, report.size, report.root = head.origin, head.size, head.root
+    report.unknown = contents.unknown
     if head.origin.rpartition("/")[2] != report.shard:
         wrong(CHECKPOINT, f"is of the log {head.origin[:200]}, not of one named {report.shard}")
-    contents = list_contents(report.directory)
-    report.unknown = contents.unknown
     start = first_index(contents, head.size)
     check_presence(contents, head.size, start)
     kept = [one for one in given.since if one.head.origin == head.origin]
@@ -122,13 +124,30 @@ def _verify(report: ShardReport, given: Given, claims: Sequence[Anchor]) -> None
     for anchor in anchors:
         _check_reached(anchor, total, start)
     check_pruning(contents, records, start)
-    changes = rotations(records.of(ROTATED), head.origin)
-    for one in (checkpoint, *kept):
+    _vouch(report, given, (checkpoint, *kept), rotations(records.of(ROTATED), head.origin))
+
+
+def _taken(directory: Path, stack: ExitStack) -> tuple[Checkpoint, Contents]:
+    """The checkpoint and what is there; again where something went away in between."""
+    for _ in range(GLANCES):
+        with suppress(FileNotFoundError):
+            checkpoint = read_checkpoint(directory)
+            return checkpoint, list_contents(directory, checkpoint.head.size, stack)
+    checkpoint = read_checkpoint(directory)
+    return checkpoint, list_contents(directory, checkpoint.head.size, stack)
+
+
+def _vouch(
+    report: ShardReport, given: Given, checkpoints: Sequence[Checkpoint], changes: Sequence[Rotation]
+) -> None:
+    """Who has signed, kept and cosigned what was found; the first checkpoint is the log's own."""
+    for one in checkpoints:
         check_signed(one, given.keys, changes)
-    report.kept = max((one.head.size for one in kept if one.head.size >= start), default=None)
-    report.unproven = total - max(head.size, report.kept or 0)
+    sizes = [one.head.size for one in checkpoints[1:] if one.head.size >= report.first - 1]
+    report.kept = max(sizes, default=None)
+    report.unproven = report.first - 1 + report.checked - max([report.size, *sizes])
     if given.policy is not None:
-        times = (witnessed(one, given.policy) for one in (checkpoint, *kept))
+        times = (witnessed(one, given.policy) for one in checkpoints)
         report.witnessed = max((time for time in times if time is not None), default=None)
 
 

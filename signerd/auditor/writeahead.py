@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -35,6 +35,19 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentFile:
+    """An open segment, and how much of it is read: what is written later is not looked at."""
+
+    name: str
+    descriptor: int
+    size: int
+
+    def read(self) -> bytes:
+        """Its bytes. Raises OSError."""
+        return os.pread(self.descriptor, self.size, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class _Segment:
     name: str
     data: bytes
@@ -56,11 +69,11 @@ class WriteAhead:
     `first` is the number of the first record, 0 where there is no write-ahead file; `last` the last one taken.
     """
 
-    def __init__(self, paths: Sequence[Path], origin: str) -> None:
-        self._paths = paths
+    def __init__(self, files: Sequence[SegmentFile], origin: str) -> None:
+        self._files = files
         self._origin = origin
         self.torn = 0
-        self.first = self._read(0).header.first_sequence if paths else 0
+        self.first = self._read(0).header.first_sequence if files else 0
         self.last = self.first - 1
         self._bodies = self._walk()
 
@@ -81,8 +94,8 @@ class WriteAhead:
 
     def _walk(self) -> Iterator[bytes]:
         sequence = self.first
-        following = self._read(0) if self._paths else None
-        for at in range(len(self._paths)):
+        following = self._read(0) if self._files else None
+        for at in range(len(self._files)):
             segment, following = following, self._next(at)
             if segment is None:
                 break
@@ -93,15 +106,15 @@ class WriteAhead:
                 sequence += 1
 
     def _next(self, at: int) -> _Segment | None:
-        if at + 1 == len(self._paths):
+        if at + 1 == len(self._files):
             return None
         return None if self._is_unborn(at + 1) else self._read(at + 1)
 
     def _is_unborn(self, at: int) -> bool:
         """Whether it is a last segment whose header a crash cut off, so that no record is in it."""
-        if at + 1 < len(self._paths):
+        if at + 1 < len(self._files):
             return False
-        data = self._paths[at].read_bytes()
+        data = self._files[at].read()
         if _header(data) is not None or _durable_behind(data, 0):
             return False
         self.torn += len(data)
@@ -128,15 +141,15 @@ class WriteAhead:
         self.torn += len(segment.data) - at
 
     def _read(self, at: int) -> _Segment:
-        path = self._paths[at]
-        name, data = f"wal/{path.name}", path.read_bytes()
+        file = self._files[at]
+        name, data = f"wal/{file.name}", file.read()
         found = _header(data)
         if found is None:
             wrong(name, "has no valid header")
         header, start = found
-        number = int(self._paths[0].name[:8]) + at
-        if header.number != number or path.name != f"{number:08d}.log":
-            wrong(f"wal/{number:08d}.log", f"is missing; {path.name} has number {header.number}")
+        number = int(self._files[0].name[:8]) + at
+        if header.number != number or file.name != f"{number:08d}.log":
+            wrong(f"wal/{number:08d}.log", f"is missing; {file.name} has number {header.number}")
         if f"{header.instance}/{header.shard}" != self._origin:
             wrong(name, f"is of the log {header.instance}/{header.shard}"[:200])
         return _Segment(name, data, header, start)

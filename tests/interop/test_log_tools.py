@@ -143,6 +143,20 @@ async def test_fsck_accepts_a_log_after_50_kills(tmp_path: Path, vkey: Path) -> 
     await check_kills(tmp_path / "audit", vkey, 50)
 
 
+def test_a_log_verifies_while_it_is_written(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as running:
+        assert running.stdout is not None
+        sizes = [0]
+        for told in running.stdout:
+            sizes.append(verified(tmp_path / SHARD).size)
+            assert sizes[-1] >= int(told)
+            if len(sizes) > 30:
+                break
+        running.kill()
+    assert sizes == sorted(sizes)
+
+
 async def test_go_verifies_checkpoint_and_proof(tmp_path: Path, vkey: Path) -> None:
     log = await opened(tmp_path / "audit")
     await append(log, 700)
