@@ -34,7 +34,7 @@ integration: venv ## tests against real servers on this machine
 
 .PHONY: interop
 interop: venv ## tests with real clients (cosign v2 and v3, openssl, tessera's fsck)
-	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 fsck sumdb
+	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 fsck litewitness sumdb
 	@$(PYTEST) tests/interop
 
 .PHONY: soak
