@@ -90,9 +90,7 @@ ALL = {
     "cosign-v2": Tool("github.com/sigstore/cosign/v2/cmd/cosign@v2.6.4", "cosign", "go", install_go),
     "cosign-v3": Tool("github.com/sigstore/cosign/v3/cmd/cosign@v3.1.2", "cosign", "go", install_go),
     "fsck": Tool("github.com/transparency-dev/tessera/cmd/fsck@v1.0.4", "fsck", "go", install_go),
-    "litewitness": Tool(
-        "filippo.io/torchwood/cmd/litewitness@v0.9.0", "litewitness", "go", install_go
-    ),
+    "litewitness": Tool("filippo.io/torchwood/cmd/litewitness@v0.9.0", "litewitness", "go", install_go),
     "sumdb": Tool("sumdb (tests/interop/sumdb)", "sumdb", "go", install_sumdb),
     "kube-apiserver": Tool("k8s.io/kubernetes@v1.36.3", "kube-apiserver", "go", install_kube_apiserver),
 }
