@@ -77,7 +77,7 @@ def port() -> int:
 
 @pytest.fixture
 def daemon(new_daemon: NewDaemon, small_disk: Path, port: int) -> Daemon:
-    config = f"audit: {{directory: {small_disk}/audit}}\nhttp: {{listen: '127.0.0.1:{port}'}}\n"
+    config = f"audit: {{directory: {small_disk}/audit, reserve: 0B}}\nhttp: {{listen: '127.0.0.1:{port}'}}\n"
     daemon = new_daemon(config).start()
     with daemon.client() as client:
         client.create_key(KEY)
