@@ -13,6 +13,7 @@ import pytest
 from signerd.audit.log import Listener, Log, open_log
 from signerd.errors import Reason, SignerdError
 from signerd.sinks import delivery, fanout
+from signerd.sinks.delivery import Gap
 from signerd.sinks.fanout import Fanout
 from tests.unit.audit.samples import make_record
 from tests.unit.sinks.samples import Receiver, section, until
@@ -154,6 +155,19 @@ async def test_a_gap_is_a_record_that_the_sink_gets_too(audit: Path, receivers: 
         f"sink siem: {figures.dropped} records, {first} to {last}, not delivered: it is too far behind"
     )
     assert sequences == [number for number in range(1, 1502) if not first <= number <= last]
+
+
+async def test_no_gap_is_left_while_it_cannot_be_put_on_record(
+    audit: Path, receivers: dict[str, Receiver]
+) -> None:
+    gap = Gap("siem", 1, 9, "it is too far behind")
+    async with running(audit, required=True, timeout=0.05) as (log, sinks):
+        receivers["siem"].open.clear()
+        await sinks._left_out(gap)  # only the sink does not have the record
+        log.failed(OSError(28, "No space left on device"))
+        with pytest.raises(SignerdError):
+            await sinks._left_out(gap)
+        log.repaired()
 
 
 async def test_without_sinks_nothing_is_kept(audit: Path) -> None:

@@ -97,6 +97,17 @@ def test_a_black_hole_is_given_up_after_the_time(start: Start) -> None:
     assert sender._connection is None
 
 
+@pytest.mark.parametrize("size", [200, 60_000])
+def test_what_only_the_buffers_took_is_not_taken(start: Start, size: int) -> None:
+    receiver = start()
+    receiver.mode = HUNG
+    entries = [Entry(sequence, b'{"detail":"%b"}' % (b"x" * size)) for sequence in range(1, 257)]
+    began = time.monotonic()
+    with pytest.raises((TimeoutError, Unaccepted), match=r"time|does not acknowledge"):
+        sender_for(receiver.address).send(entries, within(0.3))
+    assert time.monotonic() - began < 10
+
+
 def test_a_refused_connection_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
