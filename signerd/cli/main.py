@@ -17,6 +17,7 @@ COMMANDS = {
     "public-key": "signerd.cli.public_key:public_key",
     "providers": "signerd.cli.providers:providers",
     "audit": "signerd.cli.audit:audit",
+    "evidence": "signerd.cli.evidence.commands:evidence",
     "completion": "signerd.cli.completion:completion",
     "version": "signerd.cli.version:version",
 }
