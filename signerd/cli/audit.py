@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from signerd.cli.audit_prune import prune
 from signerd.cli.audit_verify import verify, verify_proof
 from signerd.cli.connection import connect
 from signerd.cli.names import plain_name
@@ -43,6 +44,7 @@ def audit() -> None:
 
 audit.add_command(verify)
 audit.add_command(verify_proof)
+audit.add_command(prune)
 
 
 @audit.command("list")
