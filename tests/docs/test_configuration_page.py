@@ -21,6 +21,7 @@ from signerd.config import (
     State,
     Tls,
 )
+from signerd.config_checkpoints import MirrorSection, WitnessMember, WitnessSection
 from signerd.config_providers import ProviderSection
 from signerd.config_sinks import FileSink, HttpSink, SinkTls, SyslogSink
 
@@ -33,6 +34,9 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "http.": (Http,),
     "state.": (State,),
     "audit.": (Audit,),
+    "audit.witnesses.": (WitnessSection,),
+    "audit.witnesses.members[].": (WitnessMember,),
+    "audit.mirror.": (MirrorSection,),
     "audit.sinks[].": (FileSink, SyslogSink, HttpSink),
     "audit.sinks[].tls.": (SinkTls,),
     "providers.NAME.": (ProviderSection,),
@@ -46,6 +50,9 @@ WITH_SECTIONS = {
     "http",
     "state",
     "audit",
+    "audit.witnesses",
+    "audit.witnesses.members",
+    "audit.mirror",
     "audit.sinks",
     "audit.sinks[].tls",
     "providers",
