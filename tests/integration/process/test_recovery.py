@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from signerd.client import SignerdError
+from signerd.engine.log_key import LOG_KEY
 from tests.integration.process.conftest import NewDaemon
 from tests.integration.process.daemons import SOAK, Daemon, sized, tell, until
 from tests.integration.process.records import stored
@@ -18,7 +19,9 @@ ALGORITHMS = ("ecdsa-p256-sha256", "ed25519", "rsa-pkcs1-3072-sha256")
 
 
 def key_files(daemon: Daemon) -> set[Path]:
-    return set((daemon.home / "keys").rglob("*.key"))
+    """Files of callers' keys."""
+    found = (daemon.home / "keys").rglob("*.key")
+    return {path for path in found if path.parent.name != LOG_KEY}
 
 
 @contextmanager
