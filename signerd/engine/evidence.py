@@ -7,69 +7,31 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from signerd.audit import checkpoints, notes
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.log import Log
-from signerd.audit.proofs import Nodes, tlog_proof
-from signerd.audit.reading import entries
 from signerd.audit.records import Record
-from signerd.audit.seeking import records_before, records_from, stamp_of
-from signerd.audit.segments import SHARD, End
-from signerd.audit.tiles import minimum_index
+from signerd.audit.seeking import records_from, stamp_of
+from signerd.audit.segments import End
 from signerd.authz.identity import Caller
 from signerd.engine.directory import check_call
 from signerd.engine.grants import Grant
+from signerd.engine.periods import MOST, Period, Seal, bounded_entries, paths_of, period_of, sealed, shards_of
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.errors import Reason, SignerdError
 from signerd.state.checkpoints import Checkpoints
 
 OPERATION: Final = "evidence"
-MOST: Final = 1000
-LONGEST: Final = 1 << 20
-"""Records of an answer, and bytes of them."""
 PATIENCE: Final = 10.0
 """Seconds that a checkpoint is waited for that covers the end of the period."""
 POLL: Final = 0.2
 RECENT: Final = timedelta(minutes=1)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A size of the log with its root, and the consistency proof to the checkpoint."""
-
-    size: int
-    root: bytes
-    consistency: Sequence[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """One shard in a period; `problem` says why there are no heads. `unproven` records lie behind the checkpoint."""
-
-    shard: str
-    origin: str
-    problem: str = ""
-    begin: Head | None = None
-    end: Head | None = None
-    unproven: int = 0
-    checkpoint: bytes = b""
-    pruned: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """The record that has the digest of a folder, and the text of its `.tlog-proof`."""
-
-    sequence: int
-    entry: bytes
-    proof: str
 
 
 @dataclass(slots=True)
@@ -214,12 +176,6 @@ class EvidenceReader:
         return await asyncio.to_thread(sealed, directory, ticket.sequence, checkpoint, end)
 
 
-def sealed(directory: Path, sequence: int, checkpoint: Checkpoint, own: End | None) -> Seal:
-    """A record with its proof. Raises AUDIT_CORRUPT, OSError."""
-    body = next(entries(directory, sequence - 1, sequence - 1, own))
-    return Seal(sequence, body, tlog_proof(directory, sequence - 1, checkpoint, own))
-
-
 def cosignatures(checkpoint: Checkpoint) -> int:
     """How many have signed a checkpoint besides the log."""
     return sum(one.name != checkpoint.origin for one in notes.parse(checkpoint.note).signatures)
@@ -240,55 +196,6 @@ def check_period(since: datetime, until: datetime, now: datetime) -> None:
         raise _malformed("until", "is not after since")
     if until > now:
         raise _malformed("until", "is in the future; the records of the period are not all there yet")
-
-
-def period_of(
-    directory: Path, checkpoint: Checkpoint, moments: tuple[str, str], own: End | None = None
-) -> Period:
-    """Heads of a shard at two moments, as far as a checkpoint covers them. Raises AUDIT_CORRUPT, OSError."""
-    nodes = Nodes(directory, own)
-    pruned = minimum_index(directory)
-    begin, end = (records_before(directory, moment, checkpoint.size, own) for moment in moments)
-    behind = records_from(directory, checkpoint.size, moments[1], own) if end == checkpoint.size else 0
-    return Period(
-        directory.name,
-        checkpoint.origin,
-        begin=_head(nodes, begin, checkpoint.size),
-        end=_head(nodes, end, checkpoint.size),
-        unproven=behind,
-        checkpoint=checkpoint.note,
-        pruned=pruned,
-    )
-
-
-def paths_of(
-    directory: Path, size: int, sequences: Sequence[int], own: End | None = None
-) -> list[Sequence[bytes]]:
-    """Inclusion proofs of records; tiles are read once. Raises AUDIT_CORRUPT, AUDIT_RECORD_NOT_FOUND, OSError."""
-    nodes = Nodes(directory, own)
-    return [nodes.path(sequence - 1, 0, size) for sequence in sequences]
-
-
-def bounded_entries(directory: Path, first: int, last: int, own: End | None = None) -> list[bytes]:
-    """Records by their sequences, not more than fit into an answer. Raises AUDIT_CORRUPT, OSError."""
-    found: list[bytes] = []
-    length = 0
-    for body in islice(entries(directory, first - 1, last - 1, own), MOST):
-        found.append(body)
-        length += len(body)
-        if length > LONGEST:
-            break
-    return found
-
-
-def _head(nodes: Nodes, size: int, newest: int) -> Head:
-    proof = nodes.subproof(size, 0, newest, whole=True) if size else []
-    return Head(size, nodes.mth(0, size), proof)
-
-
-def shards_of(directory: Path) -> list[str]:
-    """Names of the shards whose records are on this machine. Raises OSError."""
-    return [one.name for one in directory.iterdir() if SHARD.fullmatch(one.name) and one.is_dir()]
 
 
 def _facts(operation: str, call: ReadCall) -> Facts:

@@ -21,7 +21,7 @@ from signerd.audit.tree import WIDTH
 from signerd.authz.identity import Caller
 from signerd.engine.checkpointer import Checkpointer
 from signerd.engine.directory import check_call
-from signerd.engine.evidence import shards_of
+from signerd.engine.periods import shards_of
 from signerd.engine.recorder import Facts, Recorder
 from signerd.engine.requests import ReadCall
 from signerd.errors import Reason, SignerdError

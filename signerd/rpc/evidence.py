@@ -9,8 +9,9 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from signerd.authz.identity import Caller
-from signerd.engine.evidence import EvidenceReader, Head, Period
+from signerd.engine.evidence import EvidenceReader
 from signerd.engine.grants import Grant
+from signerd.engine.periods import Head, Period
 from signerd.engine.requests import ReadCall
 from signerd.engine.retention import Plan, Retention
 from signerd.errors import Reason, SignerdError
