@@ -18,7 +18,7 @@ import msgspec
 from signerd.audit import checkpoints
 from signerd.audit.damage import corrupt, inconsistent
 from signerd.audit.disk import DIRECTORY_MODE, Disk
-from signerd.audit.frames import Frame, durable_behind, walk
+from signerd.audit.frames import BODY_LIMIT, HEADER, Frame, durable_behind, walk
 from signerd.audit.replay import Replay
 from signerd.audit.segments import WAL, Header, Segment, create, path_of, read_header, segments_in
 from signerd.audit.tiles import TILES
@@ -77,6 +77,7 @@ def recover(
     `known`: heads that were signed. Raises AUDIT_CORRUPT; AUDIT_INCONSISTENT where the log is not one of a known head,
     and then has changed nothing; OSError.
     """
+    known = tuple(known)
     replay = Replay(directory, known)
     paths, unfinished = finished(segments_in(directory))
     for path in unfinished:
@@ -84,6 +85,8 @@ def recover(
     contents = read(paths, replay)
     if contents is None and ((directory / TILES).exists() or (directory / checkpoints.NAME).exists()):
         raise inconsistent(directory, "has no write-ahead file any more")
+    if contents is not None and contents.sequence < max((head.size for head in known), default=0):
+        _refuse_whole_frame(paths[-1], contents)
     replay.finish()
     if contents is None:
         return _begin(directory, shard, instance, disk), replay
@@ -180,6 +183,17 @@ def _refuse_damage(file: BinaryIO, path: Path, first: Break, sealed: int | None)
     file.seek(first.offset)
     if sealed is not None or durable_behind(file.read(), first.offset):
         raise corrupt(path, first.offset, first.sequence, "is damaged, and it had been durable")
+
+
+def _refuse_whole_frame(path: Path, contents: Contents) -> None:
+    """Raise AUDIT_CORRUPT where the end that seems torn has room for the record that a checkpoint says there was."""
+    with path.open("rb") as file:
+        file.seek(contents.length)
+        rest = file.read()
+    if len(rest) >= HEADER.size:
+        length = HEADER.unpack_from(rest)[1]
+        if not length < BODY_LIMIT or len(rest) >= HEADER.size + length:
+            raise corrupt(path, contents.length, contents.sequence + 1, "is damaged, and it had been durable")
 
 
 def _settle(path: Path, contents: Contents) -> None:

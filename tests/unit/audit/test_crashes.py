@@ -178,6 +178,17 @@ async def test_a_log_that_is_not_the_one_that_was_signed_is_left_as_it_is(tmp_pa
     assert snapshot(home) == before
 
 
+async def test_damage_of_the_last_group_is_no_torn_end_where_a_checkpoint_covers_it(tmp_path: Path) -> None:
+    await written(tmp_path, 10)
+    path = segments_in(tmp_path / "0")[-1]
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"n7"', b'"n8"'))
+
+    with pytest.raises(SignerdError, match=r"record 8 at byte .* is damaged") as caught:
+        await opened(tmp_path)
+    assert caught.value.reason is Reason.AUDIT_CORRUPT
+
+
 async def test_a_log_with_another_root_than_the_known_is_refused(tmp_path: Path) -> None:
     head = (await written(tmp_path, WIDTH + 1)).head
 
