@@ -1,3 +1,5 @@
+"""What a configuration file may hold, and what is told of one that may not."""
+
 from __future__ import annotations
 
 import json
@@ -6,20 +8,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import example as case
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from signerd.config import Config
 from signerd.config_example import example
 from signerd.config_file import ConfigInvalid, embedded, load, read
-from signerd.config_values import Section
 from signerd.errors import Reason, SignerdError
 from signerd.providers.registry import TYPES
-
-ENV = {"SIGNERD_HOME": "/srv/signerd"}
-BASE = Path("/etc/signerd")
+from tests.unit.config_text import BASE, ENV, sections
 
 
 def config(text: str) -> Config:
@@ -88,15 +83,6 @@ def test_a_configuration_survives_json_as_it_goes_to_workers() -> None:
             Config.model_validate(json.loads(json.dumps(given_config.model_dump(mode="json"))))
             == given_config
         )
-
-
-def sections() -> list[type[BaseModel]]:
-    found: list[type[BaseModel]] = list(Section.__subclasses__())
-    return [
-        section
-        for section in found
-        if section.__name__ not in ("MemoryProvider", "ProviderSection", "Secret")
-    ]
 
 
 UNKNOWN = [
@@ -258,44 +244,3 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("providers: {p: {type: local, directory: keys}}")
     assert load(tmp_path / "c.yaml", ENV).providers["p"].directory == tmp_path / "keys"  # type: ignore[union-attr]
-
-
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-NAMES = st.sampled_from(
-    [*sorted({name for s in sections() for name in s.model_fields}), "local", "type", "x", "<<", "&a"]
-)
-TREES = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
-    max_leaves=20,
-)
-
-
-@given(TREES)
-def test_any_tree_is_a_configuration_or_a_list_of_problems(tree: object) -> None:
-    attempt(json.dumps(tree).encode())
-
-
-@given(
-    st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
-)
-@case(b"a: &a [*a]")
-@case(b"!!set {a}")
-@case(b"a: !!timestamp x")
-@case(b"a: !!bool x")
-@case(b"a: 0x")
-@case(b"a: 1_:2")
-@case(b"<<: 1")
-@case(b"%YAML 9.9\n---\n")
-def test_any_bytes_are_a_configuration_or_a_list_of_problems(raw: bytes) -> None:
-    attempt(raw)
-
-
-def attempt(raw: bytes) -> None:
-    try:
-        read(raw, "c.yaml", BASE, ENV)
-    except ConfigInvalid as error:
-        wrong = [problem for problem in error.problems if problem.line < 1 or not problem.text]
-    else:
-        wrong = []
-    assert wrong == []

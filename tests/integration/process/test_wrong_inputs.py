@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest
 from signerd.v1.keys_pb2 import CreateKeyRequest, GetKeyRequest, ImportKeyRequest, ListKeysRequest
@@ -27,56 +21,13 @@ from signerd.v1.signer_pb2 import (
     SignStreamRequest,
     VerifyRequest,
 )
-from tests.integration.process.daemons import Daemon
-from tests.integration.process.wire import OK, STREAM, UNARY, Refusal, Wire, wire
+from tests.integration.process.unharmed import ED25519, HUGE, KEY, daemon, here, unharmed
+from tests.integration.process.wire import OK, Refusal, Wire
 
-KEY = "team-a/release"
-ED25519 = "team-a/pure"
+__all__ = ["daemon", "here", "unharmed"]
+
+
 DIGEST = Digest(hash=HASH_ALGORITHM_SHA256, value=bytes(32))
-HUGE = 2**63 - 1
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path_factory.mktemp("d")).start()
-    with daemon.client() as client:
-        client.create_key(KEY)
-        client.create_key(ED25519, algorithm="ed25519")
-        client.create_key("daemon/log", purpose="log")
-        client.sign(KEY, message=b"x")
-    yield daemon
-    daemon.end()
-
-
-@pytest.fixture(scope="module")
-def here(daemon: Daemon) -> Iterator[Wire]:
-    with wire(daemon) as connection:
-        yield connection
-
-
-@pytest.fixture(autouse=True)
-def unharmed(daemon: Daemon) -> Iterator[None]:
-    """The process is the same and well, and no file has changed but the audit log."""
-    pid, before = daemon.pid, files(daemon.home)
-    yield
-    assert daemon.alive
-    assert daemon.pid == pid
-    assert daemon.health() == "SERVING"
-    assert files(daemon.home) == before
-    assert "Traceback" not in daemon.text()
-    with daemon.client() as client:
-        assert client.sign(KEY, message=b"still here").signature
-
-
-def files(home: Path) -> dict[str, str]:
-    """Hashes of all files but those of the audit log; SQLite's own `-shm` is shared memory."""
-    return {
-        str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(home.rglob("*"))
-        if path.is_file() and "audit" not in path.parts and path.suffix != ".db-shm"
-    }
-
-
 SIGN = [
     (SignRequest(), Refusal("INVALID_ARGUMENT", "KEY_NAME_INVALID", "key")),
     (SignRequest(key=KEY), Refusal("INVALID_ARGUMENT", "INPUT_MISSING", "input")),
@@ -299,68 +250,3 @@ OTHERS = [
 @pytest.mark.parametrize(("method", "request_", "expected"), OTHERS)
 def test_other_methods(here: Wire, method: str, request_: SignRequest, expected: Refusal) -> None:
     assert here.unary(method, request_.SerializeToString()) == expected
-
-
-def header(**fields: object) -> bytes:
-    return SignStreamRequest(header=SignStreamHeader(**fields)).SerializeToString()  # type: ignore[arg-type]
-
-
-CHUNK = SignStreamRequest(chunk=b"0123456789").SerializeToString()
-INVALID_STREAM = Refusal("INVALID_ARGUMENT", "STREAM_INVALID")
-STREAMS = [
-    ((), INVALID_STREAM._replace(field="header")),
-    ((CHUNK,), INVALID_STREAM._replace(field="header")),
-    ((b"",), INVALID_STREAM._replace(field="part")),
-    ((header(key=KEY, length=-1),), INVALID_STREAM._replace(field="header.length")),
-    ((header(key=KEY, length=11), CHUNK), INVALID_STREAM._replace(field="chunk")),
-    ((header(key=KEY, length=9), CHUNK), INVALID_STREAM._replace(field="chunk")),
-    ((header(key=KEY, length=10), header(key=KEY, length=10)), INVALID_STREAM._replace(field="header")),
-    (
-        (header(key=ED25519, length=HUGE), CHUNK),
-        Refusal("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE", "header.length"),
-    ),
-    (
-        (header(key=KEY, length=10, input_crc32c=1), CHUNK),
-        Refusal("INVALID_ARGUMENT", "CHECKSUM_MISMATCH", "input_crc32c"),
-    ),
-    ((header(key=KEY, length=10), b"\xff\xff"), Refusal("INVALID_ARGUMENT", "REQUEST_MALFORMED")),
-    ((header(key=KEY, length=10), CHUNK), OK),
-]
-
-
-@pytest.mark.parametrize(("messages", "expected"), STREAMS)
-def test_streams(here: Wire, messages: tuple[bytes, ...], expected: Refusal) -> None:
-    assert here.stream(*messages) == expected
-
-
-def test_too_large_for_us_and_too_large_for_the_transport(here: Wire) -> None:
-    ours = SignRequest(key=KEY, message=bytes(5 << 20)).SerializeToString()
-    assert here.unary("Signer/Sign", ours) == Refusal("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE")
-    transports = SignRequest(key=KEY, message=bytes(20 << 20)).SerializeToString()
-    assert here.unary("Signer/Sign", transports).code == "RESOURCE_EXHAUSTED"
-
-
-@pytest.mark.parametrize("method", ["Signer/Nothing", "Nothing/Sign", "", "Signer/Sign/x"])
-def test_methods_that_nobody_knows(here: Wire, method: str) -> None:
-    assert here.unary(method, b"") == Refusal("UNIMPLEMENTED", "METHOD_UNKNOWN")
-    assert here.unary(method, b"", package="other.").code == "UNIMPLEMENTED"
-
-
-@pytest.mark.parametrize("method", [*UNARY, STREAM])
-@given(junk=st.binary(min_size=1, max_size=200))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_bytes_that_are_no_message(here: Wire, method: str, junk: bytes) -> None:
-    # A tag of field 0 is no protobuf, whatever follows.
-    answer = here.stream(b"\x00" + junk) if method == STREAM else here.unary(method, b"\x00" + junk)
-    assert answer == Refusal("INVALID_ARGUMENT", "REQUEST_MALFORMED")
-
-
-@pytest.mark.parametrize("method", [*UNARY, STREAM])
-@given(junk=st.binary(max_size=300))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_bytes_have_an_answer_of_ours(here: Wire, method: str, junk: bytes) -> None:
-    if method == "Keys/CreateKey":
-        junk += CreateKeyRequest(algorithm="none").SerializeToString()
-    answer = here.stream(junk) if method == STREAM else here.unary(method, junk)
-    assert answer.code in ("OK", "INVALID_ARGUMENT", "NOT_FOUND", "UNAVAILABLE", "RESOURCE_EXHAUSTED")
-    assert answer == OK or answer.reason not in ("", "INTERNAL")

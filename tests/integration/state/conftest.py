@@ -20,7 +20,11 @@ from tests.integration.state.cluster import PASSWORD, Cluster, find_binaries
 from tests.unit.state.samples import Intruder
 
 pytest.register_assert_rewrite(
-    "tests.unit.state.contract", "tests.unit.state.journal_contract", "tests.unit.state.shards_contract"
+    "tests.unit.state.contract",
+    "tests.unit.state.tampering_contract",
+    "tests.unit.state.watching_contract",
+    "tests.unit.state.journal_contract",
+    "tests.unit.state.shards_contract",
 )
 
 T = TypeVar("T")

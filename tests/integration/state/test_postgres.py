@@ -17,9 +17,10 @@ from signerd.state.postgres import connect, make_engine
 from signerd.state.store import Store
 from signerd.state.watcher import Watcher
 from tests.integration.state.cluster import Cluster
-from tests.unit.state.contract import Bell, refused, reopened, store, until
+from tests.unit.state.contract import refused, reopened, store
 from tests.unit.state.differences import schema_differences
 from tests.unit.state.samples import respond, sample_change, sample_key
+from tests.unit.state.watching_contract import Bell, until
 
 __all__ = ["store"]
 

@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from signerd.core.algorithms import algorithm_named
-from signerd.core.keys import Purpose, State
-from signerd.engine.creation import Created
-from signerd.engine.tasks import Tasks
+from signerd.core.keys import State
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Capabilities, Material, Order
 from signerd.v1 import keys_pb2
 from signerd.v1 import resources_pb2 as resources
-from tests.unit.engine.parts import ANN, BOB, Engine, Refused, imported, refused, until
-
-URI = "memory:vault/release"
-ACTIVE, VERIFY_ONLY, DISABLED = (
-    resources.KEY_VERSION_STATE_ACTIVE,
-    resources.KEY_VERSION_STATE_VERIFY_ONLY,
-    resources.KEY_VERSION_STATE_DISABLED,
+from tests.unit.engine.adopted import (
+    ACTIVE,
+    DISABLED,
+    VERIFY_ONLY,
+    History,
+    adopt,
+    history,
+    material,
+    numbers_and_states,
 )
-History = Callable[..., None]
+from tests.unit.engine.parts import Engine, imported, refused
 
-
-async def adopt(engine: Engine, name: str = "release", caller: Any = ANN, **fields: Any) -> Any:
-    fields = {"uri": URI, "provider": "far", **fields}
-    return await engine.call("Keys/AdoptKey", keys_pb2.AdoptKeyRequest(name=name, **fields), caller)
-
-
-async def material(engine: Engine, tag: str = "a", kind: str = "", **changes: Any) -> Material:
-    """Key material at `far` that no key of signerd uses; `kind` is the algorithm it is made for."""
-    row = algorithm_named(kind)
-    secret = imported(row.family.value, row.size, ord(tag))
-    made = await engine.far.create(Order("others", 1, row, tag, secret))
-    return replace(made, tags={}, **changes)
-
-
-@pytest.fixture
-def history(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> History:
-    """Let `far` have these versions at URI, oldest first."""
-
-    def put(*versions: Material) -> None:
-        async def find(uri: str) -> list[Material]:
-            if uri == URI:
-                return list(versions)
-            return await type(engine.far).find(engine.far, uri)
-
-        monkeypatch.setattr(engine.far, "find", find)
-
-    return put
-
-
-def numbers_and_states(key: resources.Key) -> list[tuple[int, int]]:
-    return [(version.version, version.state) for version in key.versions]
+__all__ = ["history"]
 
 
 async def test_an_adopted_key_signs_with_the_material_that_was_there(engine: Engine) -> None:
@@ -259,138 +227,6 @@ async def test_the_provider_of_a_scheme_needs_no_name_where_there_is_one(engine:
     assert answer.key.provider == "files"
     error = await refused(adopt(engine, "other", provider=""))
     assert "far, here" in error.message
-
-
-async def test_public_only_makes_a_key_that_verifies_and_does_not_sign(
-    engine: Engine, history: History
-) -> None:
-    engine.far.fault = SignerdError(Reason.PROVIDER_DENIED, "nothing is signed here")
-    history(await material(engine, "a", number=4), await material(engine, "b", number=5))
-    answer = await adopt(engine, public_only=True)
-    assert numbers_and_states(answer.key) == [(5, VERIFY_ONLY)]
-    assert (await refused(engine.sign("release"))).reason is Reason.VERSION_STATE
-    error = await refused(engine.verify("release", b"0"))
-    assert error.reason in (Reason.SIGNATURE_MALFORMED, Reason.SIGNATURE_MISMATCH)
-
-
-@pytest.mark.parametrize("provider", ["far", "files"])
-async def test_public_only_adds_a_version_to_a_key_that_exists(
-    engine: Engine, history: History, provider: str
-) -> None:
-    old, newer = await material(engine, "a", number=8), await material(engine, "b", number=9)
-    kept = await adopt(engine, "kept", uri=newer.uri)
-    signature = (await engine.sign("kept", min_revision=kept.revision)).signature
-    await engine.add_key("release", seen=False, provider=provider)
-    history(old, replace(newer, uri="memory:again/1-b"))
-    answer = await adopt(engine, public_only=True)
-    assert numbers_and_states(answer.key) == [(1, ACTIVE), (2, VERIFY_ONLY)]
-    assert (answer.key.primary_version, answer.key.provider) == (1, provider)
-    assert (await engine.sign("release")).key_version == "keys/release/versions/1"
-    assert (await engine.verify("release", signature)).key_version == "keys/release/versions/2"
-
-
-@pytest.mark.parametrize(
-    ("key", "fields", "reason"),
-    [
-        ({"algorithm": "ed25519"}, {}, Reason.ALGORITHM_UNSUPPORTED),
-        ({}, {"algorithm": "ed25519"}, Reason.ALGORITHM_UNSUPPORTED),
-        ({}, {"labels": {"a": "b"}}, Reason.REQUEST_MALFORMED),
-        ({"purpose": Purpose.LOG}, {}, Reason.KEY_PURPOSE),
-        ({"provider": "here"}, {}, Reason.KEY_URI_INVALID),
-    ],
-)
-async def test_public_keys_that_do_not_join_a_key(
-    engine: Engine, key: dict[str, Any], fields: dict[str, Any], reason: Reason
-) -> None:
-    made = await material(engine)
-    await engine.add_key("release", **{"provider": "far", **key})
-    error = await refused(adopt(engine, uri=made.uri, public_only=True, **fields))
-    assert error.reason is reason
-    assert len(engine.keyring.view.snapshot.keys["release"].versions) == 1
-
-
-async def test_a_tied_algorithm_decides_whether_a_public_key_joins(engine: Engine, history: History) -> None:
-    await engine.add_key("release", "rsa-pss-2048-sha256", provider="far")
-    made = await material(engine, "a", "rsa-pss-2048-sha256")
-    history(replace(made, algorithm=algorithm_named("rsa-pkcs1-2048-sha256")))
-    assert (await refused(adopt(engine, public_only=True))).reason is Reason.ALGORITHM_UNSUPPORTED
-    history(made)
-    assert numbers_and_states((await adopt(engine, public_only=True)).key)[1] == (2, VERIFY_ONLY)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"uri": "memory:else/1-a"},
-        {"provider": "files"},
-        {"algorithm": "ecdsa-p256-sha256"},
-        {"public_only": True},
-        {"purpose": resources.KEY_PURPOSE_JWT},
-        {"labels": {"a": "b"}},
-    ],
-)
-async def test_a_request_that_differs_is_another_one(engine: Engine, fields: dict[str, Any]) -> None:
-    made = await material(engine)
-    await adopt(engine, uri=made.uri, request_id="id-1")
-    error = await refused(adopt(engine, **{"uri": made.uri, "request_id": "id-1", **fields}))
-    assert error.reason is Reason.REQUEST_ID_REUSED
-
-
-@pytest.mark.parametrize("fields", [{}, {"public_only": True}])
-async def test_the_same_request_gives_the_first_answer(engine: Engine, fields: dict[str, Any]) -> None:
-    made = await material(engine)
-    first = await adopt(engine, uri=made.uri, request_id="id-1", **fields)
-    again = await adopt(engine, uri=made.uri, request_id="id-1", **fields)
-    assert (again.key, again.revision) == (first.key, first.revision)
-    assert again.audit.sequence > first.audit.sequence
-    error = await refused(adopt(engine, "other", uri=made.uri, request_id="id-1", **fields))
-    assert error.reason is Reason.REQUEST_ID_REUSED
-    error = await refused(adopt(engine, uri=made.uri, request_id="id-1", caller=BOB, **fields))
-    assert error.reason is Reason.KEY_EXISTS
-
-
-async def test_two_that_adopt_the_same_material_get_one_key(engine: Engine) -> None:
-    made = await material(engine)
-    engine.far.gate.clear()
-    both = [asyncio.create_task(adopt(engine, name, uri=made.uri)) for name in ("one", "two")]
-    await until(lambda: engine.far.waiting == 2)
-    engine.far.gate.set()
-    ended = await asyncio.gather(*both, return_exceptions=True)
-    (error,) = (one for one in ended if isinstance(one, Refused))
-    assert error.reason is Reason.KEY_EXISTS
-    assert len(engine.keyring.view.snapshot.keys) == 1
-    assert len(await engine.far.held()) == 1
-
-
-async def test_adoption_goes_on_when_its_caller_goes_away(engine: Engine) -> None:
-    made = await material(engine)
-    engine.far.gate.clear()
-    call = asyncio.create_task(adopt(engine, uri=made.uri))
-    await until(lambda: engine.far.waiting == 1)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    engine.far.gate.set()
-    await engine.worker.listeners.methods.material.adopter.tasks.settle()
-    assert "release" in engine.keyring.view.snapshot.keys
-    assert engine.records()[-1].outcome == "ok"
-
-
-async def test_changes_under_way_are_bounded() -> None:
-    tasks, gate = Tasks[Created](most=1), asyncio.Event()
-
-    async def change() -> Created:
-        await gate.wait()
-        return Created(b"", 1)
-
-    first = asyncio.create_task(tasks.run(change()))
-    await asyncio.sleep(0)
-    with pytest.raises(SignerdError) as caught:
-        await tasks.run(change())
-    assert (caught.value.reason, caught.value.retry_after) == (Reason.OVERLOADED, 1.0)
-    gate.set()
-    assert (await first).sequence == 1
-    await tasks.settle()
 
 
 async def test_an_adopted_history_passes_the_check(engine: Engine, history: History) -> None:

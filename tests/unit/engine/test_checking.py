@@ -13,20 +13,13 @@ from signerd.core.keys import Purpose, State
 from signerd.engine import checking
 from signerd.engine.checking import Checker, Finding
 from signerd.engine.requests import ReadCall
-from signerd.engine.schedule import CheckSchedule
 from signerd.errors import Reason, SignerdError
 from signerd.providers.base import Change, Material, Order
 from signerd.providers.memory import MemoryProvider
+from tests.unit.engine.checks import checker, disable, uri_of
 from tests.unit.engine.parts import ANN, Engine, until
 
-
-@pytest.fixture
-def checker(engine: Engine) -> Checker:
-    return engine.worker.parts.checker
-
-
-def uri_of(engine: Engine, name: str, version: int = 0) -> str:
-    return engine.keyring.view.snapshot.keys[name].version(version).uri
+__all__ = ["checker"]
 
 
 def failing(reason: Reason) -> Callable[..., Any]:
@@ -99,10 +92,6 @@ async def change_signer(engine: Engine) -> None:
     other = MemoryProvider()
     made = await other.create(Order("k", 1, engine.keyring.signing("k", 0).algorithm, "x"))
     engine.far._keys[uri] = other._keys[made.uri][0], engine.far._keys[uri][1]
-
-
-async def disable(engine: Engine) -> None:
-    await engine.far.change(uri_of(engine, "k"), Change.DISABLE)
 
 
 async def delete(engine: Engine) -> None:
@@ -249,64 +238,3 @@ async def test_a_provider_is_asked_for_a_few_at_once(engine: Engine, checker: Ch
     engine.far.gate.set()
     assert all(one.ok for one in await running)
     assert engine.far.most_waiting == checking.AT_ONCE
-
-
-class Sleep:
-    """Sleeps that take no time; the schedule ends after so many."""
-
-    def __init__(self, naps: int) -> None:
-        self.naps: list[float] = []
-        self._most = naps
-
-    async def __call__(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        if len(self.naps) >= self._most:
-            raise asyncio.CancelledError
-
-
-async def test_the_schedule_is_jittered_and_spread(engine: Engine, checker: Checker) -> None:
-    for name in ("a", "b"):
-        await engine.add_key(name, provider="far")
-    sleep = Sleep(6)
-    with pytest.raises(asyncio.CancelledError):
-        await CheckSchedule(checker, 1000.0, sleep).run()
-    first, *pauses = sleep.naps
-    assert 50 <= first <= 150
-    assert 900 <= pauses.pop(2) <= 1100
-    assert pauses == [1.0] * 4
-    operations = [(record.operation, record.caller) for record in engine.records()]
-    assert operations[:3] == [("canary", "signerd"), ("canary", "signerd"), ("check-keys", "signerd")]
-
-
-async def test_many_keys_take_half_the_interval(engine: Engine, checker: Checker) -> None:
-    for number in range(10):
-        await engine.add_key(f"k{number}")
-    sleep = Sleep(11)
-    await CheckSchedule(checker, 10.0, sleep).check_all()
-    assert sleep.naps == [0.5] * 10
-
-
-async def test_the_schedule_tells_once_and_goes_on(
-    engine: Engine, checker: Checker, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await engine.add_key("k", provider="far")
-    await disable(engine)
-    schedule = CheckSchedule(checker, 10.0, Sleep(100))
-    await schedule.check_all()
-    await schedule.check_all()
-    assert capsys.readouterr().out.count("key check failed") == 1
-    await engine.far.change(uri_of(engine, "k"), Change.ENABLE)
-    await schedule.check_all()
-    assert "passes again" in capsys.readouterr().out
-    assert checker.failing == {}
-
-
-async def test_without_its_log_the_schedule_waits(engine: Engine, checker: Checker) -> None:
-    await engine.add_key("k", provider="far")
-    engine.log.healthy = False
-    engine.far.most_waiting = 0
-    sleep = Sleep(3)
-    with pytest.raises(asyncio.CancelledError):
-        await CheckSchedule(checker, 10.0, sleep).run()
-    engine.log.healthy = True
-    assert (len(sleep.naps), engine.far.most_waiting) == (3, 0)

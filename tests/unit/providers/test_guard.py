@@ -8,95 +8,16 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 
-from signerd.core.algorithms import DEFAULT, TABLE, Algorithm, algorithm_named
-from signerd.core.inputs import Message, SigningInput, prepare
-from signerd.core.private_keys import PrivateKey, generate, to_pkcs8
+from signerd.core.algorithms import DEFAULT, Algorithm, algorithm_named
+from signerd.core.inputs import SigningInput
+from signerd.core.private_keys import generate
 from signerd.core.public_keys import spki
 from signerd.core.signatures import Sign, signer
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Capabilities, Change, Health, Material, Order
-from signerd.providers.calls import Limits, NoMeter
+from signerd.providers.base import Change
+from signerd.providers.calls import Limits
 from signerd.providers.guard import Guarded, PinnedVersion, VerifyAfterSign, pinned_version
-
-GIVEN = prepare(DEFAULT, Message(b"some bytes"))
-URI = "fake:k/1"
-
-
-class FakeProvider:
-    """Signs with `key`; a test replaces what it wants to go wrong."""
-
-    capabilities = Capabilities(TABLE)
-
-    def __init__(self, in_process: bool = False) -> None:
-        self.in_process = in_process
-        self.key: PrivateKey = generate(DEFAULT)
-        self.signatures: Callable[[SigningInput], Awaitable[bytes]] | None = None
-        self.told: bytes | None = None
-        self.calls = 0
-        self.destroyed: list[str] = []
-        self.clings = False
-
-    def health(self) -> Health:
-        return Health(healthy=True, detail="fine")
-
-    async def create(self, order: Order) -> Material:
-        return (await self.find(URI))[0]
-
-    async def find(self, uri: str) -> list[Material]:
-        return [Material(URI, self.told or spki(self.key.public_key()))]
-
-    async def sign(self, uri: str, algorithm: Algorithm, given: SigningInput) -> bytes:
-        self.calls += 1
-        if self.signatures is not None:
-            return await self.signatures(given)
-        return signer(self.key, algorithm)(given)
-
-    async def held(self) -> list[Material]:
-        return await self.find(URI)
-
-    async def change(self, uri: str, change: Change) -> None:
-        assert change is Change.DESTROY
-        if self.clings:
-            raise RuntimeError("token s.hunter2 refused")
-        self.destroyed.append(uri)
-
-
-class Counted(NoMeter):
-    def __init__(self) -> None:
-        self.violations: list[str] = []
-
-    def integrity_failure(self, provider: str) -> None:
-        self.violations.append(provider)
-
-
-class Subject:
-    def __init__(
-        self, in_process: bool, mode: VerifyAfterSign = VerifyAfterSign.SAMPLED, limits: Limits | None = None
-    ) -> None:
-        self.provider = FakeProvider(in_process)
-        self.meter = Counted()
-        self.violations = self.meter.violations
-        self.guarded = Guarded(
-            "p",
-            "fake",
-            self.provider,
-            verify_after_sign=mode,
-            limits=limits,
-            meter=self.meter,
-        )
-        self.version = pinned_version(URI, DEFAULT, spki(self.provider.key.public_key()))
-
-    async def failure(self, call: Awaitable[object] | None = None) -> SignerdError:
-        with pytest.raises(SignerdError) as caught:
-            await (call or self.guarded.sign(self.version, GIVEN))
-        return caught.value
-
-
-BOTH = pytest.mark.parametrize("in_process", [True, False])
-
-
-async def wrong(given: SigningInput) -> bytes:
-    return signer(generate(DEFAULT), DEFAULT)(given)
+from tests.unit.providers.guarded import BOTH, GIVEN, URI, FakeProvider, Subject, refusing, wrong
 
 
 async def nothing(given: SigningInput) -> bytes:
@@ -105,10 +26,6 @@ async def nothing(given: SigningInput) -> bytes:
 
 async def raising(given: SigningInput) -> bytes:
     raise RuntimeError("token s.hunter2 refused")
-
-
-async def refusing(given: SigningInput) -> bytes:
-    raise SignerdError(Reason.PROVIDER_UNAVAILABLE, "sealed", retry_after=1.0)
 
 
 @BOTH
@@ -225,81 +142,6 @@ async def test_a_caller_who_leaves_is_not_an_error_of_the_provider() -> None:
         await task
 
 
-@BOTH
-async def test_new_material_proves_itself(in_process: bool) -> None:
-    subject = Subject(in_process)
-    material = await subject.guarded.create(Order("k", 1, DEFAULT, "t"))
-    assert material.uri == URI
-    assert subject.provider.calls == 1
-    assert subject.provider.destroyed == []
-
-
-@BOTH
-@pytest.mark.parametrize("fault", ["other algorithm", "no key", "signs wrongly", "not the imported one"])
-async def test_new_material_that_is_not_as_ordered_is_refused(in_process: bool, fault: str) -> None:
-    subject = Subject(in_process)
-    order = Order("k", 1, DEFAULT, "t")
-    if fault == "other algorithm":
-        subject.provider.told = spki(generate(algorithm_named("ed25519")).public_key())
-    elif fault == "no key":
-        subject.provider.told = b"junk"
-    elif fault == "signs wrongly":
-        subject.provider.signatures = wrong
-    else:
-        order = Order("k", 1, DEFAULT, "t", to_pkcs8(generate(DEFAULT)))
-    error = await subject.failure(subject.guarded.create(order))
-    assert error.reason is Reason.PROVIDER_INTEGRITY
-    assert subject.violations == ["p"]
-    assert subject.provider.destroyed == [URI]
-
-
-@BOTH
-async def test_new_material_that_does_not_sign_is_destroyed(in_process: bool) -> None:
-    subject = Subject(in_process)
-    subject.provider.signatures = refusing
-    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
-    assert (error.reason, error.message) == (Reason.PROVIDER_UNAVAILABLE, "sealed")
-    assert subject.provider.destroyed == [URI]
-
-
-def throttled(times: int, subject: Subject, retry_after: float | None = 0.001) -> None:
-    """Have the provider refuse so many signatures as too many."""
-
-    async def sign(given: SigningInput) -> bytes:
-        if subject.provider.calls <= times:
-            raise SignerdError(Reason.PROVIDER_THROTTLED, "slow down", retry_after=retry_after)
-        return signer(subject.provider.key, DEFAULT)(given)
-
-    subject.provider.signatures = sign
-
-
-async def test_a_throttled_first_signature_is_waited_for() -> None:
-    subject = Subject(in_process=False)
-    throttled(5, subject)
-    assert (await subject.guarded.create(Order("k", 1, DEFAULT, "t"))).uri == URI
-    assert subject.provider.calls == 6
-    assert subject.provider.destroyed == []
-
-
-@pytest.mark.parametrize("retry_after", [None, 60.0])
-async def test_new_material_is_kept_when_its_first_signature_stays_throttled(
-    retry_after: float | None,
-) -> None:
-    subject = Subject(in_process=False, limits=Limits(call=0.5, create=0.5))
-    throttled(1000, subject, retry_after)
-    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
-    assert error.reason is Reason.PROVIDER_THROTTLED
-    assert subject.provider.calls == 1
-    assert subject.provider.destroyed == []
-
-
-async def test_a_provider_in_this_process_leaves_nothing_that_did_not_sign() -> None:
-    subject = Subject(in_process=True)
-    throttled(1000, subject, 60.0)
-    await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
-    assert subject.provider.destroyed == [URI]
-
-
 async def test_a_provider_without_names_or_quota_is_asked_for_neither() -> None:
     subject = Subject(in_process=False)
     assert not subject.guarded.follows
@@ -333,39 +175,6 @@ async def test_names_and_shares_reach_the_provider_within_its_limits() -> None:
     with pytest.raises(SignerdError) as caught:
         await guarded.promote(URI, "slow", "i")
     assert caught.value.reason is Reason.PROVIDER_TIMEOUT
-
-
-@BOTH
-async def test_material_that_can_not_be_destroyed_is_logged_and_hides_no_error(
-    in_process: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    subject = Subject(in_process)
-    subject.provider.told = b"junk"
-    subject.provider.clings = True
-    error = await subject.failure(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
-    assert error.reason is Reason.PROVIDER_INTEGRITY
-    assert "unusable" in error.message
-    assert f"{URI} is left behind" in caplog.text
-    assert "RuntimeError" in caplog.text
-    assert "hunter2" not in caplog.text
-
-
-async def test_a_caller_who_leaves_while_a_key_proves_itself_leaves_no_key() -> None:
-    subject = Subject(in_process=False)
-    signing = asyncio.Event()
-
-    async def hang(given: SigningInput) -> bytes:
-        signing.set()
-        await asyncio.Event().wait()
-        return b""
-
-    subject.provider.signatures = hang
-    task = asyncio.create_task(subject.guarded.create(Order("k", 1, DEFAULT, "t")))
-    await signing.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert subject.provider.destroyed == [URI]
 
 
 async def test_health_tells_of_a_provider_that_does_not_answer() -> None:

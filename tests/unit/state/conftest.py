@@ -14,7 +14,11 @@ from signerd.state.migration import ensure_schema
 from tests.unit.state.samples import Intruder, SqliteIntruder
 
 pytest.register_assert_rewrite(
-    "tests.unit.state.contract", "tests.unit.state.journal_contract", "tests.unit.state.shards_contract"
+    "tests.unit.state.contract",
+    "tests.unit.state.tampering_contract",
+    "tests.unit.state.watching_contract",
+    "tests.unit.state.journal_contract",
+    "tests.unit.state.shards_contract",
 )
 
 

@@ -22,8 +22,9 @@ from signerd.state.location import SqliteLocation
 from signerd.state.schema import VERSIONS
 from signerd.state.store import Store
 from signerd.state.watcher import Watcher
-from tests.unit.state.contract import Bell, refused, reopened, store, until
+from tests.unit.state.contract import refused, reopened, store
 from tests.unit.state.samples import respond, sample_change, sample_key
+from tests.unit.state.watching_contract import Bell, until
 
 __all__ = ["store"]
 T = TypeVar("T")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from tests.unit.state.contract import (
-    ChangesContract,
-    ConstraintsContract,
-    KeysContract,
-    TamperingContract,
-    VersionsContract,
-    WatchingContract,
-    store,
-)
+from tests.unit.state.contract import ChangesContract, KeysContract, VersionsContract, store
+from tests.unit.state.tampering_contract import ConstraintsContract, TamperingContract
+from tests.unit.state.watching_contract import WatchingContract
 
 __all__ = ["store"]
 

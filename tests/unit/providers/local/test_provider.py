@@ -2,46 +2,22 @@
 
 # ruff: noqa: ASYNC240 - the files are what is tested, and nothing else runs on the loop
 import asyncio
-import errno
-import hashlib
 import os
 import threading
-from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
 from signerd.core import cosign_keys
 from signerd.core.algorithms import DEFAULT
-from signerd.core.inputs import Message, prepare
 from signerd.core.public_keys import load_public_key
 from signerd.core.signatures import verifier
 from signerd.errors import Reason, SignerdError
-from signerd.providers.base import Change, Material, Order
+from signerd.providers.base import Change
 from signerd.providers.local.provider import LocalProvider
+from tests.unit.providers.local.files import GIVEN, directory, fast, made, opened
 
-GIVEN = prepare(DEFAULT, Message(b"some bytes"))
-
-
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scrypt is tested with cosign's format; here it would only take time."""
-    monkeypatch.setattr(
-        cosign_keys, "_derived", lambda password, salt, n: hashlib.sha256(password + salt).digest()
-    )
-
-
-def opened(directory: Path, password: bytes = b"password") -> LocalProvider:
-    return LocalProvider(directory, lambda: password)
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "keys"
-
-
-async def made(provider: LocalProvider, tag: str = "t1") -> Material:
-    return await provider.create(Order("team-a/release", 1, DEFAULT, tag))
+__all__ = ["directory", "fast"]
 
 
 async def failure(provider: LocalProvider, uri: str) -> SignerdError:
@@ -223,14 +199,6 @@ async def test_an_unlocked_key_outlives_its_file_but_not_its_destruction(directo
     assert not [path for path in directory.rglob("*") if path.is_file()]
 
 
-async def test_a_full_or_missing_directory_is_a_provider_that_cannot_be_used(directory: Path) -> None:
-    provider = opened(directory)
-    directory.rmdir()
-    with pytest.raises(SignerdError) as caught:
-        await made(provider)
-    assert caught.value.reason is Reason.PROVIDER_UNAVAILABLE
-
-
 async def test_leftovers_and_foreign_files_are_not_keys(directory: Path) -> None:
     provider = opened(directory)
     material = await made(provider)
@@ -251,74 +219,3 @@ async def test_a_failed_unlock_is_logged_without_the_password(
     assert str(directory / "team-a/release/1-t1.key") in line
     assert "the password does not open" in line
     assert "hunter2" not in caplog.text
-
-
-def entries(directory: Path) -> set[str]:
-    return {path.name for path in directory.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("call", ["open", "fsync", "link", "rename"])
-@pytest.mark.parametrize("skip", range(6))
-async def test_a_full_disk_leaves_nothing_of_a_new_key(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, call: str, skip: int
-) -> None:
-    provider = opened(directory)
-    await made(provider)
-    before = entries(directory)
-    real = getattr(os, call)
-    left = [skip]
-
-    def full(*args: object, **kwargs: object) -> object:
-        if call == "open" and not int(str(args[1])) & os.O_CREAT:
-            return real(*args, **kwargs)
-        left[0] -= 1
-        if left[0] == -1:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(os, call, full)
-    if left_over := await failed(made(provider, "t2")):
-        assert left_over.reason is Reason.PROVIDER_UNAVAILABLE
-        assert entries(directory) == before
-    else:
-        assert left[0] >= 0  # so many calls are not made
-        assert entries(directory) == before | {"1-t2.key", "1-t2.pub"}
-
-
-async def failed(making: Awaitable[Material]) -> SignerdError | None:
-    try:
-        await making
-    except SignerdError as error:
-        return error
-    return None
-
-
-@pytest.mark.parametrize("call", ["link", "fsync"])
-async def test_a_full_disk_does_no_harm_to_a_key_that_was_there(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    material = await made(opened(directory))
-
-    def full(*args: object, **kwargs: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, call, full)
-        assert await failed(made(opened(directory))) is not None
-    assert entries(directory) == {"1-t1.key", "1-t1.pub"}
-    assert await opened(directory).sign(material.uri, DEFAULT, GIVEN)
-
-
-async def test_what_a_kill_left_over_is_removed_once_it_is_old(directory: Path) -> None:
-    await made(opened(directory))
-    folder = directory / "team-a/release"
-    names = [".1-t2.key.0123456789abcdef", ".1-t2.pub.0123456789abcdef"]
-    for name in [*names, ".1-t2.key", ".1-t2.key.0123", "..0123456789abcdef"]:
-        (folder / name).touch(mode=0o600)
-    before = entries(directory)
-    opened(directory)
-    assert entries(directory) == before
-    for path in folder.iterdir():
-        os.utime(path, (0, 0))
-    opened(directory)
-    assert before - entries(directory) == set(names)
