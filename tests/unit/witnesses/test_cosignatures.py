@@ -135,6 +135,7 @@ def test_nothing_made_of_right_pieces_passes_but_the_line(parts: list[str]) -> N
         (f"w+00000000+{base64.b64encode(bytes([6]) + bytes(1312)).decode()}", "cosigner"),
         (f"w+00000000+{base64.b64encode(bytes([4]) + bytes(31)).decode()}", "cosigner"),
     ],
+    ids=["empty", "no hash", "line end", "hash of another name", "space", "log key", "ML-DSA", "short"],
 )
 def test_a_key_of_another_form_is_refused(text: str, problem: str) -> None:
     with pytest.raises(SignerdError, match=problem) as caught:
