@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from signerd.audit import checkpoints, notes
 from signerd.audit.checkpoints import Checkpoint
@@ -25,6 +25,8 @@ from signerd.engine.requests import ReadCall
 from signerd.errors import Reason, SignerdError
 from signerd.state.checkpoints import Checkpoints
 
+P = ParamSpec("P")
+T = TypeVar("T")
 OPERATION: Final = "evidence"
 PATIENCE: Final = 10.0
 """Seconds that a checkpoint is waited for that covers the end of the period."""
@@ -62,24 +64,26 @@ class EvidenceReader:
             check_call(call)
             check_period(since, until, self.now())
             kept = await self.state.all()
-            here = await asyncio.to_thread(shards_of, self.directory)
+            here = await _read(shards_of, self.directory)
             return [await self._period(name, name in here, since, until) for name in sorted({*kept, *here})]
 
     async def _period(self, shard: str, is_here: bool, since: datetime, until: datetime) -> Period:
         origin = checkpoints.origin(self.instance, shard)
         if not is_here:
             return Period(shard, origin, "its records are on another machine")
-        own = self.log.end if shard == self.log.shard else None
         moments = stamp_of(since), stamp_of(until)
         found = await self._checkpoint(shard, origin, until)
         if found is None:
             return Period(shard, origin, "no checkpoint covers its records")
-        return await asyncio.to_thread(period_of, self.directory / shard, found, moments, own)
+        own = (
+            self.log.end if shard == self.log.shard else None
+        )  # by now it has all that the checkpoint covers
+        return await _read(period_of, self.directory / shard, found, moments, own)
 
     async def _checkpoint(self, shard: str, origin: str, until: datetime) -> Checkpoint | None:
         if shard == self.log.shard:
             return await self._covered(self.log.sequence)
-        found = await asyncio.to_thread(checkpoints.read, self.directory / shard, origin)
+        found = await _read(checkpoints.read, self.directory / shard, origin)
         if self.now() - until < RECENT:  # another worker's: its next checkpoint covers the end
             found = await self._newer(shard, origin, found)
         return found
@@ -101,12 +105,12 @@ class EvidenceReader:
 
     async def _newer(self, shard: str, origin: str, found: Checkpoint | None) -> Checkpoint | None:
         directory, size = self.directory / shard, found.size if found else 0
-        wanted = size + await asyncio.to_thread(records_from, directory, size, "~")
+        wanted = size + await _read(records_from, directory, size, "~")
         for _ in range(int(self.patience / POLL)):
             if found is not None and found.size >= wanted:
                 break
             await asyncio.sleep(POLL)
-            found = await asyncio.to_thread(checkpoints.read, directory, origin)
+            found = await _read(checkpoints.read, directory, origin)
         return found
 
     async def entries(self, caller: Caller, call: ReadCall, shard: str, first: int, last: int) -> list[bytes]:
@@ -114,7 +118,7 @@ class EvidenceReader:
         async with self.recorder.attempt(caller, _facts("get-entries", call)):
             check_call(call)
             own = await self._own(shard, first, last)
-            return await asyncio.to_thread(bounded_entries, self.directory / shard, first, last, own)
+            return await _read(bounded_entries, self.directory / shard, first, last, own)
 
     async def inclusions(
         self, caller: Caller, call: ReadCall, shard: str, size: int, sequences: Sequence[int]
@@ -126,7 +130,7 @@ class EvidenceReader:
                 raise _malformed("sequences", f"has {len(sequences)} records, 1 to {MOST} are taken")
             await self._own(shard, min(sequences), max(sequences))
             own = await self._own(shard, max(sequences), size)
-            return await asyncio.to_thread(paths_of, self.directory / shard, size, sequences, own)
+            return await _read(paths_of, self.directory / shard, size, sequences, own)
 
     async def _own(self, shard: str, first: int, last: int) -> End | None:
         """How far this worker's own shard is durable, None for another one that is here.
@@ -134,7 +138,7 @@ class EvidenceReader:
         Raises AUDIT_RECORD_NOT_FOUND where no such records can be.
         """
         is_own = shard == self.log.shard
-        here = is_own or shard in await asyncio.to_thread(shards_of, self.directory)
+        here = is_own or shard in await _read(shards_of, self.directory)
         if not here or not 0 < first <= last or (is_own and last > self.log.sequence):
             raise SignerdError(
                 Reason.AUDIT_RECORD_NOT_FOUND,
@@ -173,7 +177,16 @@ class EvidenceReader:
         await ticket.durable
         checkpoint = await self._covered(ticket.sequence)
         directory, end = self.directory / self.log.shard, self.log.end
-        return await asyncio.to_thread(sealed, directory, ticket.sequence, checkpoint, end)
+        return await _read(sealed, directory, ticket.sequence, checkpoint, end)
+
+
+async def _read(reader: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Run what reads files in a thread. Raises AUDIT_UNAVAILABLE, and what it does."""
+    try:
+        return await asyncio.to_thread(reader, *args, **options)
+    except OSError as error:
+        problem = f"the audit log can't be read: {error.strerror or error}"
+        raise SignerdError(Reason.AUDIT_UNAVAILABLE, problem, retry_after=1.0) from None
 
 
 def cosignatures(checkpoint: Checkpoint) -> int:
