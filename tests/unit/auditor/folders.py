@@ -71,13 +71,13 @@ class Plain:
         period = {"since": SINCE, "until": UNTIL}
         document = {"files": listed, "format": 1, "instance": INSTANCE, **period, **self.manifest}
         manifest = canonical(document)
-        seal = {
+        seal: dict[str, object] = {
             "operation": "evidence",
             "digest": f"sha256:{sha256(manifest).hexdigest()}",
             "detail": f"evidence from {SINCE} to {UNTIL}",
             **self.sealing,
         }
-        entry = record(9, **seal)
+        entry = record(9, SHARD, **seal)
         log = TestLog([*self.log.entries, entry], signers=self.signers, now=self.now)
         return {
             **self.files,

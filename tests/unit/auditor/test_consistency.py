@@ -46,7 +46,8 @@ def test_a_proof_with_any_hash_changed_left_out_or_added_does_not(
     old, new = pair
     hashes = proof(old, new)
     at = data.draw(st.integers(0, len(hashes)))
-    changed = hashes[:at] + [bytes(32)] + hashes[data.draw(st.sampled_from([at, at + 1])) :]
+    rest = hashes[data.draw(st.sampled_from([at, at + 1])) :]
+    changed = [*hashes[:at], bytes(32), *rest]
 
     assert not is_consistent(old, ROOTS[old], new, ROOTS[new], changed)
     for gone in range(len(hashes)):
