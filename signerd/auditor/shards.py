@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -12,12 +11,11 @@ from typing import Final
 from signerd.auditor.authority import Rotation, check_signed, rotations
 from signerd.auditor.blocks import Anchor, Pass
 from signerd.auditor.checkpoints import Checkpoint, parse_checkpoint, signers
-from signerd.auditor.contents import CHECKPOINT, MINIMUM_INDEX, Contents, list_contents
-from signerd.auditor.encodings import decimal
+from signerd.auditor.contents import CHECKPOINT, Contents, list_contents
 from signerd.auditor.notes import NOTE_LIMIT
-from signerd.auditor.paths import ENTRIES, WIDTH, TilePath
 from signerd.auditor.policies import Policy
-from signerd.auditor.records import PRUNED, ROTATED, Notable, Records
+from signerd.auditor.presence import check_ends, check_presence, check_pruning, first_index
+from signerd.auditor.records import ROTATED, Records
 from signerd.auditor.verdicts import wrong
 from signerd.auditor.vkeys import VerifierKey, timestamp
 from signerd.auditor.writeahead import WriteAhead
@@ -25,7 +23,6 @@ from signerd.errors import Reason, SignerdError
 
 TRIES: Final = 3
 GLANCES: Final = 20
-_MINIMUM: Final = re.compile(r"minimum index ([1-9][0-9]{0,18})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ def _verify(report: ShardReport, given: Given, claims: Sequence[Anchor], stack: 
     whole.run(anchors)
     total = whole.tree.size
     report.first, report.checked, report.torn = start + 1, total - start, wal.torn
-    _check_ends(contents, wal, head.size, total)
+    check_ends(contents, wal, head.size, total)
     for anchor in anchors:
         _check_reached(anchor, total, start)
     check_pruning(contents, records, start)
@@ -162,44 +159,6 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         wrong(CHECKPOINT, error.message.removeprefix(f"{CHECKPOINT}: "))
 
 
-def first_index(contents: Contents, size: int) -> int:
-    """Index of the first entry that is there: 0, or where pruning has ended."""
-    number = size // WIDTH
-    while number and contents.widest(ENTRIES, number - 1) == WIDTH:
-        number -= 1
-    return number * WIDTH
-
-
-def check_presence(contents: Contents, size: int, start: int) -> None:
-    """Raise AUDIT_EVIDENCE_INVALID where a tile or bundle of a tree of `size` entries is missing from `start` on."""
-    for level in (ENTRIES, *range(8)):
-        shift = 8 * max(level, 0)
-        count = size >> shift
-        for index in range(start >> shift + 8, -(-count // WIDTH)):
-            width = min(WIDTH, count - index * WIDTH)
-            if contents.widest(level, index) < width:
-                wrong(TilePath(level, index, width).format(), "is missing")
-
-
-def check_pruning(contents: Contents, records: Records, start: int) -> None:
-    """Raise AUDIT_EVIDENCE_INVALID unless what is missing, and what the file says, is on record as pruned."""
-    minimum = max(map(_minimum_index, records.of(PRUNED)), default=0)
-    if start > minimum:
-        name = TilePath(ENTRIES, start // WIDTH - 1).format()
-        wrong(name, "is missing, and no record says that it was pruned")
-    path = contents.directory / MINIMUM_INDEX
-    if path.exists():
-        text = path.read_bytes()[:64].decode("latin-1")
-        number = decimal(text.removesuffix("\n"))
-        if number is None or number > minimum or not text.endswith("\n"):
-            wrong(MINIMUM_INDEX, f"says {text[:32]!r}; the largest minimum index on record is {minimum}")
-
-
-def _minimum_index(record: Notable) -> int:
-    found = _MINIMUM.match(str(record.fields.get("detail", "")))
-    return int(found[1]) if found else 0
-
-
 def witnessed(checkpoint: Checkpoint, policy: Policy) -> int | None:
     """Time at which enough witnesses had cosigned. Raises AUDIT_EVIDENCE_INVALID for a cosignature that is wrong."""
     if policy.logs and not signers(checkpoint, policy.logs):
@@ -219,16 +178,3 @@ def _check_reached(anchor: Anchor, total: int, start: int) -> None:
         )
     if size < start and anchor.what == CHECKPOINT:
         wrong(CHECKPOINT, f"has {size} records, and what is left begins behind them")
-
-
-def _check_ends(contents: Contents, wal: WriteAhead, size: int, total: int) -> None:
-    """The write-ahead file, where there is one, reaches from the full bundles at least to the checkpoint."""
-    if contents.has_wal and not contents.segments:
-        wrong("wal", "has no segment")
-    if wal.first and wal.last < size:
-        wrong(
-            f"wal/{contents.segments[-1].name}",
-            f"ends with record {wal.last}, before the checkpoint's {size}",
-        )
-    if wal.first - 1 > total - total % WIDTH:
-        wrong(f"wal/{contents.segments[0].name}", f"begins with record {wal.first}: one before it is missing")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from signerd.cli.exits import Exit
+from signerd.cli.audit_reports import exit_of_reports, time_text, write_lines, write_reports
+from signerd.cli.exits import Unchecked
 from signerd.cli.files import read_input
 from signerd.cli.options import output_option
-from signerd.cli.output import plain, shows_table, write_document
+from signerd.cli.output import shows_table, write_document
 from signerd.cli.progress import counting
+from signerd.errors import Reason
 
 if TYPE_CHECKING:
     from signerd.auditor.policies import Policy
-    from signerd.auditor.shards import Given, ShardReport
+    from signerd.auditor.shards import Given
 
 FRESH = 3600  # seconds; a running log is cosigned more often: audit.heartbeat
-UNPROVEN = "unproven"
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -92,19 +94,10 @@ def verify(
 
     given = _given(keys, witness_policy, since, witnessed_after)
     shards = _chosen(shards_in(directory), shard)
-    with counting(expected_records(shards), "records verified") as done:
+    with _readable(), counting(expected_records(shards), "records verified") as done:
         reports = list(verify_directory(shards, replace(given, on_progress=done)))
     missing = [] if shard else absent(given, list(shards))
-    if shows_table(ctx):
-        for report in reports:
-            write_lines(facts(report))
-            click.echo()
-        for origin in missing:
-            click.echo(f"missing: {plain(origin)}, which --since names")
-    else:
-        write_document(
-            ctx, {"result": _result(reports, missing), "shards": [document(one) for one in reports]}
-        )
+    write_reports(ctx, reports, missing)
     ctx.exit(exit_of_reports(reports, missing))
 
 
@@ -137,79 +130,11 @@ def verify_proof(
     found = verify_inclusion(read_input(proof), data, given.keys, given.policy)
     shown = {"record": found.position, "origin": found.origin, "size": str(found.size)}
     if found.witnessed is not None:
-        shown["witnessed"] = _time(found.witnessed)
+        shown["witnessed"] = time_text(found.witnessed)
     if shows_table(ctx):
         write_lines(shown.items())
     else:
         write_document(ctx, shown)
-
-
-def write_lines(shown: Iterable[tuple[str, str]]) -> None:
-    """Write `name: value` lines, so that a script can look for one."""
-    for name, value in shown:
-        click.echo(f"{name}: {plain(value)}")
-
-
-def facts(report: ShardReport) -> list[tuple[str, str]]:
-    """A shard's report for people."""
-    shown = [("shard", report.shard), ("origin", report.origin), ("checkpoint", f"{report.size} records")]
-    if report.is_wrong:
-        shown += [("result", "wrong"), ("first wrong", f"{report.where}: {report.problem}")]
-    else:
-        shown += [
-            ("result", _verdict(report)),
-            ("records", f"{report.first} to {report.first + report.checked - 1}, each checked"),
-            ("end of the log", _end(report)),
-        ]
-    if report.unproven:
-        shown.append(("behind the checkpoint", f"{report.unproven} records: unproven"))
-    if report.torn:
-        shown.append(("behind the last record", f"{report.torn} bytes that are no record"))
-    return [*shown, *(("unknown file", name) for name in report.unknown)]
-
-
-def document(report: ShardReport) -> dict[str, object]:
-    """A shard's report for programs."""
-    return {
-        "shard": report.shard,
-        "result": _verdict(report),
-        "origin": report.origin,
-        "size": report.size,
-        "root": report.root.hex(),
-        "first_record": report.first,
-        "records": report.checked,
-        "unproven_records": report.unproven,
-        "torn_bytes": report.torn,
-        "end": _end(report),
-        "first_wrong": {"where": report.where, "problem": report.problem} if report.is_wrong else None,
-        "unknown_files": report.unknown,
-    }
-
-
-def exit_of_reports(reports: Sequence[ShardReport], missing: Sequence[str]) -> Exit:
-    """What is wrong weighs more than what is not proven."""
-    if missing or any(report.is_wrong for report in reports):
-        return Exit.MISMATCH
-    return Exit.OK if all(report.is_proven for report in reports) else Exit.UNPROVEN
-
-
-def _result(reports: Sequence[ShardReport], missing: Sequence[str]) -> str:
-    return {Exit.OK: "proven", Exit.MISMATCH: "wrong"}.get(exit_of_reports(reports, missing), UNPROVEN)
-
-
-def _verdict(report: ShardReport) -> str:
-    return _result([report], ())
-
-
-def _end(report: ShardReport) -> str:
-    if report.is_wrong:
-        return UNPROVEN
-    if report.kept is not None:
-        return f"proven to record {report.kept} by a checkpoint that was kept elsewhere"
-    if report.witnessed is None:
-        return UNPROVEN
-    when = f"witnessed {_time(report.witnessed)}"
-    return when if report.is_end_proven else f"{UNPROVEN}, last {when}"
 
 
 def _given(keys: Path, policy: Path | None, since: Sequence[Path], witnessed_after: int | None) -> Given:
@@ -231,16 +156,22 @@ def _policy(path: Path | None) -> Policy | None:
     return None if path is None else parse_policy(path.read_bytes(), str(path))
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A file of the log that can't be read is nobody's wrong usage: it could not be checked."""
+    try:
+        yield
+    except OSError as error:
+        raise Unchecked(
+            Reason.AUDIT_UNAVAILABLE,
+            f"the log could not be checked: {error.filename}: {error.strerror}",
+            "Verify a copy, as a user who may read all of it.",
+        ) from None
+
+
 def _chosen(shards: dict[str, Path], shard: str | None) -> dict[str, Path]:
     if shard is None:
         return shards
     if shard not in shards:
         raise click.UsageError(f"there is no shard {shard!r}; there are {', '.join(shards)}")
     return {shard: shards[shard]}
-
-
-def _time(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):
-        return f"{seconds} s after 1970"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from signerd.auditor.contents import Contents
+from signerd.auditor.paths import TilePath
 from tests.support.tlogs import Signer, TestLog, b64, path, record, records
 from tests.unit.cli.conftest import Run
 
@@ -106,6 +109,18 @@ def test_other_usage(run: Run, files: Path) -> None:
     assert run("audit", "verify", "audit", "--key", "nowhere").exit_code == 2
     assert run("audit", "verify", ".", "--key", "log.pub").exit_code == 2
     assert run("audit", "verify", "audit", "--key", "log.pub", "--witnessed-after", "now").exit_code == 2
+
+
+def test_what_cannot_be_read_could_not_be_checked(
+    run: Run, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(contents: Contents, path: TilePath) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", path.format())
+
+    monkeypatch.setattr(Contents, "read", refused)
+    done = run("audit", "verify", "audit", "--key", "log.pub")
+    assert done.exit_code == 4
+    assert "could not be checked: tile/" in done.stderr
 
 
 def proof_of(index: int, log: TestLog = LOG) -> bytes:
