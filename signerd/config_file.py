@@ -50,14 +50,18 @@ class ConfigInvalid(SignerdError):
 
 def load(path: Path, env: Mapping[str, str]) -> Config:
     """Read a config file; raises ConfigInvalid, or CONFIG_INVALID where it can't be read."""
+    return read(contents_of(path), str(path), path.absolute().parent, env)
+
+
+def contents_of(path: Path) -> bytes:
+    """The bytes of a config file, but not many more than it may have. Raises CONFIG_INVALID."""
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SignerdError(
             Reason.CONFIG_INVALID, f"config file {path} can't be read: {error.strerror}", field="--config"
         ) from None
-    return read(raw, str(path), path.absolute().parent, env)
 
 
 def read(raw: bytes, name: str, base: Path, env: Mapping[str, str]) -> Config:

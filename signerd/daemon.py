@@ -15,21 +15,27 @@ from signerd import exits
 from signerd.anchoring import build_checkpointer, open_shard, shard_warnings
 from signerd.config import Config, Listener
 from signerd.control import Answers, serve_control
-from signerd.engine.budgets import Budgets, Rate
 from signerd.engine.checking import Checker
 from signerd.engine.creation import Creator
 from signerd.engine.keyring import Keyring
 from signerd.engine.opening import OpenedShard
 from signerd.engine.promotion import Promoter
-from signerd.engine.recorder import Recorder
 from signerd.engine.recovery import Recovery
-from signerd.engine.refusals import Refusals
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
-from signerd.instance import Wiring, Worker, begin_shard, on_hangup, prepared, record_life, stop
+from signerd.instance import (
+    Wiring,
+    Worker,
+    begin_shard,
+    on_hangup,
+    prepared,
+    record_life,
+    record_unfinished,
+    stop,
+)
 from signerd.methods import Parts, build_methods, utc_now
 from signerd.process import notify, settle_memory
-from signerd.provision import build_providers, open_audit_log, owner, start_sinks
+from signerd.provision import build_providers, build_recorder, open_audit_log, owner, start_sinks
 from signerd.reload import Reload
 from signerd.rpc.calls import Gate
 from signerd.rpc.health import Health
@@ -84,6 +90,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         await begin_shard(worker, shard.before)
         await worker.show_health()
         await worker.listeners.open(own_listeners(wiring), config.home / "run")
+        await record_unfinished(worker)
         await record_life(worker, "start")
         await worker.parts.checkpointer.begin()
         async with background(*worker.jobs()):
@@ -95,9 +102,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     config, telemetry, log = wiring.config, opened.telemetry, opened.shard.log
     providers = build_providers(wiring, telemetry)
     keyring = Keyring(opened.store, providers, opened.snapshot)
-    budget = config.audit.budget
-    budgets = Budgets(Rate(budget.records, budget.burst))
-    recorder = Recorder(log, lambda: keyring.revision, budgets, Refusals(budget.refusals))
+    recorder = build_recorder(config, log, keyring)
     watcher = Watcher(opened.database, keyring.reload)
     journal = Journal(opened.database, wiring.state_key, owner(wiring))
     promoter = Promoter(keyring, recorder, providers)

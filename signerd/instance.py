@@ -9,6 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import structlog
 
@@ -17,6 +18,7 @@ from signerd.audit.log import Log
 from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
 from signerd.config import Config
+from signerd.engine.intents import unfinished, unfinished_record
 from signerd.engine.keyring import Keyring
 from signerd.engine.opening import BEGUN, Before
 from signerd.engine.schedule import CheckSchedule
@@ -38,6 +40,7 @@ from signerd.state.watcher import Watcher
 from signerd.telemetry import Telemetry
 
 logger = structlog.get_logger(__name__)
+RELOADED = "config-reloaded"
 TICK = 1.0
 """Seconds between two looks at what only polling shows: provider health, calls that the transport dropped."""
 KEY_SECONDS = 5.0
@@ -103,8 +106,13 @@ class Worker:
         """What goes on in the background."""
         recovery, first = self.parts.recovery, self.wiring.worker == 0
         found = [self.tick(), self.watcher.run(), recovery.run(), recovery.promoter.run(everything=first)]
-        found += [self.parts.checkpointer.run(), self.parts.checkpointer.anchors.run()]
+        found += [
+            self.gate.recorder.run(),
+            self.parts.checkpointer.run(),
+            self.parts.checkpointer.anchors.run(),
+        ]
         found.append(self.listeners.methods.evidence.retention.run())
+        found.append(self.listeners.methods.audit.reader.index.run())
         interval = self.config.checks.interval
         # One worker checks for all.
         if interval and first:
@@ -156,23 +164,36 @@ class Worker:
 async def record_life(worker: Worker, operation: str) -> None:
     """Put the start or stop of the worker on record."""
     config = worker.wiring.config
-    await record_event(
-        worker, operation, f"signerd {__version__}, worker {worker.wiring.worker + 1} of {config.workers}"
-    )
+    settings = sha256(config.model_dump_json().encode()).hexdigest()
+    of = f"worker {worker.wiring.worker + 1} of {config.workers}"
+    await record_event(worker, operation, f"signerd {__version__}, {of}, settings sha256:{settings}")
 
 
-async def record_event(worker: Worker, operation: str, detail: str) -> None:
+async def record_unfinished(worker: Worker) -> None:
+    """Put on record what a crash left between asking a provider and its answer."""
+    log = worker.log
+    directory = worker.wiring.config.audit.directory / log.shard
+    found = await asyncio.to_thread(unfinished, directory, log.sequence)
+    if found:
+        record = unfinished_record(found, worker.keyring.revision)
+        await log.append(record, administration=True).durable
+
+
+async def record_event(
+    worker: Worker, operation: str, detail: str, *, outcome: str = "ok", reason: str = ""
+) -> None:
     """Put on record what the worker did by itself."""
     record = Record(
         operation=operation,
-        outcome="ok",
+        outcome=outcome,
+        reason=reason,
         caller=DAEMON.subject,
         proof=DAEMON.proof,
         revision=worker.keyring.revision,
         detail=detail,
     )
     try:
-        await worker.log.append(record).durable
+        await worker.log.append(record, administration=True).durable
     except SignerdError:
         # On record all the same where only a sink does not take it: it may come back while the daemon runs.
         if not worker.log.writable:
@@ -200,6 +221,7 @@ async def stop(worker: Worker) -> None:
     await methods.material.adopter.tasks.settle()
     await worker.parts.creator.settle()
     with contextlib.suppress(SignerdError):
+        await worker.gate.recorder.tell_counts(all_of_them=True)
         await record_life(worker, "stop")
     await worker.parts.checkpointer.finish()
     for provider in worker.providers.values():
@@ -210,10 +232,15 @@ def on_hangup(worker: Worker, reload: Reload) -> None:
     """Take over on SIGHUP what a running daemon can: limits and rotated files here, the log's level in `reload`."""
 
     def hangup() -> None:
-        worker.config = config = reload(worker.config)
+        done = reload(worker.config)
+        worker.config = config = done.config
         worker.fanout.reopen()
         worker.gate.max_in_flight = config.limits.concurrent
         worker.parts.streams.max_payload = config.limits.payload
         worker.listeners.methods.signing.signer.max_payload = config.limits.payload
+        event = record_event(worker, RELOADED, done.detail, outcome=done.outcome, reason=done.reason)
+        tasks.add(task := asyncio.create_task(event))
+        task.add_done_callback(tasks.discard)
 
+    tasks: set[asyncio.Task[None]] = set()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup)

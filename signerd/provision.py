@@ -11,7 +11,12 @@ import structlog
 from signerd.audit.log import Listener as LogListener
 from signerd.audit.log import Log, Tuning, open_log
 from signerd.audit.tree import TreeHead
+from signerd.config import Config
 from signerd.config_providers import ProviderSection
+from signerd.engine.budgets import Budgets, Rate
+from signerd.engine.keyring import Keyring
+from signerd.engine.recorder import Recorder
+from signerd.engine.refusals import Refusals
 from signerd.instance import Wiring
 from signerd.providers.base import Setup
 from signerd.providers.calls import Limits
@@ -45,6 +50,13 @@ def guarded(setup: Setup, telemetry: Telemetry) -> Guarded:
         limits=Limits(section.call, section.create, section.concurrent) if outside else None,
         meter=telemetry.providers,
     )
+
+
+def build_recorder(config: Config, log: Log, keyring: Keyring) -> Recorder:
+    """What puts requests on record, within the budgets of those who ask."""
+    budget = config.audit.budget
+    budgets = Budgets(Rate(budget.records, budget.burst))
+    return Recorder(log, lambda: keyring.revision, budgets, Refusals(budget.refusals))
 
 
 def owner(wiring: Wiring) -> Owner:

@@ -130,7 +130,7 @@ class Supervisor:
         asyncio.get_running_loop().add_signal_handler(number, act)
 
     def _reload(self) -> None:
-        self._config = self._plan.reload(self._config)
+        self._config = self._plan.reload(self._config).config
         for worker in self._workers.values():
             if worker.serving:
                 worker.tell(signal.SIGHUP)

@@ -16,7 +16,7 @@ from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON, Caller
 from signerd.engine.budgets import Budgets, Rate
 from signerd.engine.facts import INTENT, Facts, Intents, Request
-from signerd.engine.refusals import COUNTED, Refusals
+from signerd.engine.refusals import COUNTED, Refusals, Window
 from signerd.errors import Reason, SignerdError
 
 __all__ = ["Facts", "Recorder"]
@@ -27,6 +27,8 @@ REQUESTS: Final = frozenset(
 """Operations of every day; all others are administration, which goes on while space is short."""
 EVERY_DAY: Final = Rate(50_000.0, 100_000.0)
 REFUSALS: Final = 600
+TELL: Final = 1.0
+"""Seconds between two looks for minutes that are over."""
 SCARCE: Final = Rate(10.0, 100.0)
 """What one identity may put on record of administration while space is short."""
 
@@ -157,24 +159,40 @@ class Recorder:
             return True
         return facts.operation not in REQUESTS and (facts.error is None or not facts.error.refused)
 
-    def tell_counts(self, *, all_of_them: bool = False) -> None:
-        """Put counted refusals on record: of the minutes that are over, or all."""
-        if not self.log.writable:
-            return
-        for window in self.refusals.ended(time(), all_of_them=all_of_them):
-            caller = window.caller
-            record = Record(
-                caller=caller.subject,
-                count=window.count,
-                detail=window.detail,
-                listener=caller.listener,
-                operation=COUNTED,
-                outcome="refused",
-                peer=caller.peer,
-                proof=caller.proof,
-                revision=self.revision(),
-            )
-            self.log.append(record, administration=True)
+    async def tell_counts(self, *, all_of_them: bool = False) -> None:
+        """Put counted refusals on record: of the minutes that are over, or all. What can't be written is kept."""
+        windows = self.refusals.ended(time(), all_of_them=all_of_them)
+        try:
+            while windows:
+                window = windows.pop()
+                try:
+                    await self._tell(window)
+                except SignerdError:
+                    windows.append(window)
+                    break
+        finally:
+            self.refusals.keep(windows)
+
+    async def run(self) -> None:
+        """Tell counts when their minute is over, until cancelled."""
+        while True:
+            await asyncio.sleep(TELL)
+            await self.tell_counts()
+
+    async def _tell(self, window: Window) -> None:
+        caller = window.caller
+        record = Record(
+            caller=caller.subject,
+            count=window.count,
+            detail=window.detail,
+            listener=caller.listener,
+            operation=COUNTED,
+            outcome="refused",
+            peer=caller.peer,
+            proof=caller.proof,
+            revision=self.revision(),
+        )
+        await self.log.append(record, administration=True).durable
 
 
 def limited(pause: float) -> SignerdError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -101,6 +101,10 @@ class Windows:
         if window.count:
             self._over.append(window)
 
+    def keep(self, windows: Iterable[Window]) -> None:
+        """Give back what could not be told."""
+        self._over += windows
+
     def ended(self, now: float, age: float) -> Iterable[Window]:
         """Those that are over and counted something, once."""
         self._close(now, age)
@@ -132,11 +136,14 @@ class Refusals:
                 retry_after=MINUTE / 2,
             )
 
-    def ended(self, now: float, *, all_of_them: bool = False) -> Iterator[Window]:
+    def keep(self, windows: Iterable[Window]) -> None:
+        """Give back what could not be told."""
+        self._identities.keep(windows)
+
+    def ended(self, now: float, *, all_of_them: bool = False) -> list[Window]:
         """Counts of the minutes that are over, or of all: each is told once."""
         age = 0.0 if all_of_them else MINUTE
-        yield from self._peers.ended(now, age)
-        yield from self._identities.ended(now, age)
+        return [*self._peers.ended(now, age), *self._identities.ended(now, age)]
 
 
 def host(caller: Caller) -> str:

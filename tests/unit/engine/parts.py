@@ -216,7 +216,7 @@ class Engine:
         page = list_records(self.audit, page_size=1000)
         assert not page.next_token
         found = [entry.record for entry in page.entries][::-1]
-        return [record for record in found if begun or not record.operation.endswith("-begun")]
+        return [record for record in found if begun or not record.operation.endswith(("-begun", "-intent"))]
 
     def record(self) -> Record:
         """The only record there is."""
