@@ -52,7 +52,10 @@ class Tls(Section):
 
 
 class Listener(Section):
-    """One gRPC listener: a Unix socket or a TCP address. Its name is the identity of who connects to a socket."""
+    """One gRPC listener: a Unix socket or a TCP address. Its name is the identity of who connects to a socket.
+
+    Callers of one with the role `auditor` read the audit log and do nothing else.
+    """
 
     name: Name
     unix: SocketPath | None = None
@@ -62,6 +65,7 @@ class Listener(Section):
     tls: Tls | None = None
     insecure_plaintext: bool = False
     insecure_no_client_auth: bool = False
+    role: Literal["full", "auditor"] = "full"
 
     @property
     def permissions(self) -> int:

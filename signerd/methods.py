@@ -16,15 +16,19 @@ from signerd.engine.directory import Directory
 from signerd.engine.discovery import Discoverer
 from signerd.engine.evidence import EvidenceReader
 from signerd.engine.grants import grants_of
+from signerd.engine.log_rotation import LogKeyRotator
 from signerd.engine.providers import ProviderReader
+from signerd.engine.proving import Prover
 from signerd.engine.recovery import Recovery
 from signerd.engine.retention import Retention, holders
 from signerd.engine.signer import Signer
 from signerd.engine.status import StatusReader
 from signerd.engine.streams import StreamSigner
+from signerd.engine.tailing import RecordStreams
 from signerd.engine.verifier import Verifier
+from signerd.rpc.auditing import AuditMethods
 from signerd.rpc.evidence import EvidenceMethods
-from signerd.rpc.keeping import AdminMethods, AuditMethods
+from signerd.rpc.keeping import AdminMethods
 from signerd.rpc.keys import KeysMethods
 from signerd.rpc.material import MaterialMethods
 from signerd.rpc.providers import ProvidersMethods
@@ -56,6 +60,7 @@ def build_methods(config: Config, parts: Parts) -> Methods:
     providers, shard = recovery.providers, recorder.log.shard
     directory = Directory(keyring, recorder)
     adopter = Adopter(keyring, recorder, store, providers, utc_now)
+    prover = Prover(config.audit.directory, recorder.log, parts.checkpointer.covering)
     settings = {name: shown_settings(section) for name, section in config.providers.items()}
     return Methods(
         SigningMethods(
@@ -64,14 +69,31 @@ def build_methods(config: Config, parts: Parts) -> Methods:
             Verifier(keyring, recorder),
             directory,
             shard,
+            prover,
         ),
         KeysMethods(parts.creator, directory, shard),
         MaterialMethods(adopter, Discoverer(keyring, recorder, providers, default), parts.checker, shard),
         ProvidersMethods(ProviderReader(recorder, providers, default, settings)),
-        AuditMethods(AuditReader(config.audit.directory, recorder.log, recorder)),
-        AdminMethods(parts.status),
+        build_auditing(config, parts, prover),
+        AdminMethods(parts.status, LogKeyRotator(parts.checkpointer.key, utc_now), shard),
         build_evidence(config, parts),
     )
+
+
+def build_auditing(config: Config, parts: Parts, prover: Prover) -> AuditMethods:
+    """What reads the audit log for callers."""
+    recorder, checkpointer, directory = parts.recovery.recorder, parts.checkpointer, config.audit.directory
+    reader = AuditReader(
+        directory,
+        recorder.log,
+        recorder,
+        prover,
+        checkpointer.key,
+        checkpointer.state,
+        checkpointer.shards,
+    )
+    stopping = lambda: parts.status.draining  # noqa: E731
+    return AuditMethods(reader, RecordStreams(directory, recorder.log, recorder, stopping))
 
 
 def build_evidence(config: Config, parts: Parts) -> EvidenceMethods:

@@ -254,6 +254,16 @@ class Reason(Enum):
     AUDIT_RECORD_NOT_FOUND = Facts(
         Code.NOT_FOUND, "There is no audit record at that position.", "See `signerctl audit list`."
     )
+    AUDIT_INDEX_BEHIND = Facts(
+        Code.UNAVAILABLE,
+        "The index of the audit log's records is being made; filters need it.",
+        "Try again; each try goes on where the last one ended.",
+    )
+    READER_TOO_SLOW = Facts(
+        Code.RESOURCE_EXHAUSTED,
+        "Who reads a stream of audit records took none for too long.",
+        "Read faster, and go on from the last position.",
+    )
     STATE_UNAVAILABLE = Facts(
         Code.UNAVAILABLE, "The state database can't be read or written.", "Try again; see the daemon's log."
     )

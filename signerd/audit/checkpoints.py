@@ -67,5 +67,13 @@ def read(directory: Path, origin: str) -> Checkpoint | None:
         return None
 
 
+def published_size(directory: Path) -> int:
+    """How many records the checkpoint in a shard's directory covers, 0 without one. Raises OSError."""
+    try:
+        return int((directory / NAME).read_bytes().split(b"\n", 2)[1])
+    except (FileNotFoundError, IndexError, ValueError):
+        return 0
+
+
 def _refusal(problem: str) -> SignerdError:
     return SignerdError(Reason.AUDIT_CORRUPT, f"a checkpoint {problem}")

@@ -5,7 +5,7 @@ Blocking, for a thread. Bundles first, behind them the write-ahead file, in whic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from signerd.audit.checkpoints import published_size
+from signerd.audit.frames import Frame
 from signerd.audit.jumping import jump
 from signerd.audit.segments import End, number_of, path_of, read_header
 from signerd.audit.tiles import minimum_index, missing, read_bundle
@@ -37,13 +39,22 @@ class Bounds(NamedTuple):
 class Follower:
     """Reads the shard in `directory` from `sequence` on, which is the next record's.
 
-    `own` tells how far this process's own shard is durable (`Log.end`); None for others' shards.
+    `own` tells how far this process's own shard is durable (`Log.end`); None for others' shards. Of these `proven`
+    reads only what is known to be durable: the newest group of records is when another one follows it, or a checkpoint.
     """
 
-    def __init__(self, directory: Path, sequence: int = 1, own: Callable[[], End] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sequence: int = 1,
+        own: Callable[[], End] | None = None,
+        *,
+        proven: bool = False,
+    ) -> None:
         self.directory = directory
         self.sequence = sequence
         self._own = own
+        self._proven = proven
         self._place: Place | None = None
 
     def read(self, most: int) -> list[bytes]:
@@ -107,12 +118,22 @@ class Follower:
             else:
                 header, start = replace(found[0], first_sequence=sequence), max(found[1], place.offset)
                 part = Part(Path(file.name), file, header, start, bounds.sealed)
-                frames = list(islice(part.frames(), most))
+                frames = self._durable(part.frames(), most, bounds)
         if frames:
             return [frame.body for frame in frames], Place(place.number, frames[-1].end)
         if bounds.followed:
             return self._look(Place(place.number + 1, 0), sequence, most)
         return [], place
+
+    def _durable(self, coming: Iterator[Frame], most: int, bounds: Bounds) -> list[Frame]:
+        found = list(islice(coming, most))
+        if not found or not self._proven or bounds.sealed is not None:
+            return found
+        newest = next((one.group for one in coming if one.group > found[-1].offset), found[-1].group)
+        if newest <= found[-1].offset:
+            size = published_size(self.directory)
+            found = [one for one in found if one.offset < newest or one.sequence <= size]
+        return found
 
     def _bounds(self, number: int) -> Bounds:
         own = self._own() if self._own else None

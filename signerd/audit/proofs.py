@@ -6,6 +6,7 @@ Blocking, for a thread. Shards of other workers are read while they are written.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 
 from signerd.audit.checkpoints import Checkpoint
@@ -129,7 +130,19 @@ def tlog_proof(
     shard_directory: Path, index: int, checkpoint: Checkpoint, own: End | None = None, extra: bytes = b""
 ) -> str:
     """The text of a `.tlog-proof` (c2sp.org/tlog-proof) of one entry; raises what `root_at` does."""
-    proof = inclusion(shard_directory, index, checkpoint.size, own)
+    return proof_text(index, inclusion(shard_directory, index, checkpoint.size, own), checkpoint, extra)
+
+
+def tlog_proofs(
+    shard_directory: Path, indices: Sequence[int], checkpoint: Checkpoint, own: End | None = None
+) -> list[str]:
+    """As tlog_proof for many entries; each tile is read once."""
+    nodes = Nodes(shard_directory, own)
+    return [proof_text(index, nodes.path(index, 0, checkpoint.size), checkpoint) for index in indices]
+
+
+def proof_text(index: int, proof: Sequence[bytes], checkpoint: Checkpoint, extra: bytes = b"") -> str:
+    """A `.tlog-proof` of its parts."""
     lines = ["c2sp.org/tlog-proof@v1"]
     if extra:
         lines.append(f"extra {base64.b64encode(extra).decode()}")

@@ -87,7 +87,7 @@ def list_records(
     *,
     page_size: int,
     page_token: str = "",
-    predicate: Callable[[Record], bool] = lambda record: True,
+    predicate: Callable[[Entry], bool] = lambda entry: True,
     own: Mapping[str, End] | None = None,
 ) -> Page:
     """List records of all shards below `directory`, by time, newest first.
@@ -110,7 +110,7 @@ def list_records(
         if not heads or len(found) == size:
             break
         shard = max(heads, key=lambda name: (heads[name].record.time, name))
-        if predicate(heads[shard].record):
+        if predicate(heads[shard]):
             found.append(heads[shard])
         _advance(heads, shard, rest[shard])
     return Page(found, pages.token({shard: head.record.sequence for shard, head in heads.items()}))

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, NoReturn, TypeAlias, TypeVar
@@ -25,6 +26,8 @@ Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
 Identify = Callable[[Context], Caller]
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
 Streaming = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
+CALL: ContextVar[Context] = ContextVar("call")
+"""The call at hand, of a method that may have to wait for something."""
 STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 DRAIN_POLL = 0.01
 LINGER = 0.3
@@ -73,11 +76,11 @@ class Gate:
         """Count an admitted call out."""
         self.in_flight -= 1
 
-    def admit_stream(self) -> None:
+    def admit_stream(self, size: int = 0) -> None:
         """As `admit`; streams may take half of the places, so that slow ones never shut out everybody."""
         if self.streams >= max(1, self.max_in_flight // 2):
             raise overloaded(f"{self.streams} streams")
-        self.admit(0)
+        self.admit(size)
         self.streams += 1
 
     def leave_stream(self) -> None:
@@ -133,6 +136,8 @@ class Method(Generic[Request]):
     operation: str
     request: type[Request]
     answer: Callable[[Caller, Request], Awaitable[bytes]]
+    waits: bool = False
+    """Whether it may wait for something, and asks how long its caller does."""
 
 
 def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
@@ -140,6 +145,7 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
     parse = method.request.FromString
     answer = method.answer
     seconds = gate.telemetry.request_seconds[method.operation]
+    waits = method.waits
 
     async def admitted(caller: Caller, raw: bytes) -> bytes:
         started = perf_counter()
@@ -159,6 +165,8 @@ def unary(method: Method[Request], gate: Gate, identify: Identify) -> Unary:
         try:
             caller = identify(context)
             gate.admit(len(raw))
+            if waits:
+                CALL.set(context)
             return await admitted(caller, raw)
         except Lingering as late:
             await gate.linger()
@@ -184,6 +192,7 @@ def streaming(
         try:
             caller = identify(context)
             gate.admit_stream()
+            CALL.set(context)
             try:
                 return await answer(caller, messages)
             finally:

@@ -1,69 +1,40 @@
-"""The methods of services Audit and Admin."""
+"""The methods of service Admin."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from signerd.authz.identity import Caller
-from signerd.engine.auditing import AuditReader, Found
 from signerd.engine.log_figures import LogFigures
+from signerd.engine.log_rotation import LogKeyRotator, RotateCall
 from signerd.engine.requests import ReadCall
 from signerd.engine.status import Status, StatusReader
+from signerd.rpc.keys import encoded
 from signerd.rpc.messages import position
 from signerd.sinks.fanout import SinkFigures
-from signerd.v1 import admin_pb2, audit_pb2
-
-
-@dataclass(slots=True)
-class AuditMethods:
-    """ListRecords, GetRecord: from bytes to bytes."""
-
-    reader: AuditReader
-
-    async def list(self, caller: Caller, request: audit_pb2.ListRecordsRequest) -> bytes:
-        """List records."""
-        wanted = request.filter
-        call = ReadCall(wanted.key, request_id=request.request_id, traceparent=request.traceparent)
-        page = await self.reader.page(caller, call, request.page_size, request.page_token, wanted.outcome)
-        return audit_pb2.ListRecordsResponse(
-            records=[record_message(found) for found in page.records], next_page_token=page.next_token
-        ).SerializeToString()
-
-    async def get(self, caller: Caller, request: audit_pb2.GetRecordRequest) -> bytes:
-        """Give one record."""
-        call = ReadCall(request_id=request.request_id, traceparent=request.traceparent)
-        found = await self.reader.record(caller, call, request.position.shard, request.position.sequence)
-        return audit_pb2.GetRecordResponse(record=record_message(found)).SerializeToString()
-
-
-def record_message(found: Found) -> audit_pb2.AuditRecord:
-    """A record with its main fields and its exact bytes."""
-    record = found.record
-    named = f"keys/{record.key}/versions/{record.version}" if record.version else record.key
-    message = audit_pb2.AuditRecord(
-        position=position(record.shard, record.sequence),
-        operation=record.operation,
-        outcome=record.outcome,
-        reason=record.reason,
-        caller=record.caller,
-        key_version=named,
-        request_id=record.request_id,
-        json=found.json.decode(),
-    )
-    message.time.FromJsonString(record.time)
-    return message
+from signerd.v1 import admin_pb2
 
 
 @dataclass(slots=True)
 class AdminMethods:
-    """GetStatus: from bytes to bytes."""
+    """GetStatus, RotateLogKey: from bytes to bytes."""
 
     status: StatusReader
+    rotator: LogKeyRotator
+    shard: str
 
     async def get(self, caller: Caller, request: admin_pb2.GetStatusRequest) -> bytes:
         """Give the status of this worker."""
         call = ReadCall(request_id=request.request_id, traceparent=request.traceparent)
         return status_message(await self.status.read(caller, call), caller).SerializeToString()
+
+    async def rotate(self, caller: Caller, request: admin_pb2.RotateLogKeyRequest) -> bytes:
+        """Make a new log key."""
+        call = RotateCall(lost=request.lost, request_id=request.request_id, traceparent=request.traceparent)
+        done = await self.rotator.rotate(caller, call, encoded(admin_pb2.RotateLogKeyResponse))
+        response = admin_pb2.RotateLogKeyResponse.FromString(done.answer)
+        response.audit.CopyFrom(position(self.shard, done.sequence))
+        return response.SerializeToString()
 
 
 def status_message(status: Status, caller: Caller) -> admin_pb2.GetStatusResponse:

@@ -37,7 +37,7 @@ class Listeners:
         for listener in listeners:
             identify = identity(listener)
             handlers = [
-                router(self.methods, self.gate, identify),
+                router(self.methods, self.gate, identify, listener.role),
                 *health_handlers(self.health),
                 LazyReflection(),
                 UnknownMethods(self.gate, identify),

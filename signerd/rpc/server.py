@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 from grpc import aio
 
+from signerd.authz.roles import Role, denied, may_call
+from signerd.rpc.answering import StreamMethod, answering, refusing
+from signerd.rpc.auditing import AuditMethods
 from signerd.rpc.calls import Gate, Handler, Identify, Method, streaming, unary
 from signerd.rpc.evidence import EvidenceMethods
-from signerd.rpc.keeping import AdminMethods, AuditMethods
+from signerd.rpc.keeping import AdminMethods
 from signerd.rpc.keys import KeysMethods
 from signerd.rpc.material import MaterialMethods
 from signerd.rpc.providers import ProvidersMethods
@@ -19,6 +23,7 @@ from signerd.rpc.signing import SigningMethods
 from signerd.v1 import admin_pb2, audit_pb2, evidence_pb2, keys_pb2, providers_pb2, signer_pb2
 
 PACKAGE = "/signerd.v1."
+SIGN_STREAM = "sign-stream"
 TRANSPORT_FACTOR = 4
 """The transport takes messages so many times larger than we do: between the two, the answer has our own words."""
 
@@ -66,15 +71,44 @@ class Router(grpc.GenericRpcHandler):
         return handler
 
 
-def router(methods: Methods, gate: Gate, identify: Identify) -> Router:
-    """All methods of signerd.v1 for one listener."""
-    handlers: dict[str, Handler] = {
-        PACKAGE + path: grpc.unary_unary_rpc_method_handler(unary(method, gate, identify))
+def router(methods: Methods, gate: Gate, identify: Identify, role: Role = "full") -> Router:
+    """All methods of signerd.v1 for one listener; those that its role does not allow refuse every call."""
+    found = handlers(methods, gate, identify)
+    for path, operation in operations(methods).items():
+        if not may_call(role, path):
+            found[path] = refusing(operation, partial(denied, role), gate, identify)
+    return Router({PACKAGE + path: handler for path, handler in found.items()}, gate)
+
+
+def handlers(methods: Methods, gate: Gate, identify: Identify) -> dict[str, Handler]:
+    """What answers each method, by path."""
+    found: dict[str, Handler] = {
+        path: grpc.unary_unary_rpc_method_handler(unary(method, gate, identify))
         for path, method in unary_methods(methods).items()
     }
-    stream = streaming("sign-stream", methods.signing.sign_stream, gate, identify)
-    handlers[PACKAGE + "Signer/SignStream"] = grpc.stream_unary_rpc_method_handler(stream)
-    return Router(handlers, gate)
+    stream = streaming(SIGN_STREAM, methods.signing.sign_stream, gate, identify)
+    found["Signer/SignStream"] = grpc.stream_unary_rpc_method_handler(stream)
+    for path, method in stream_methods(methods).items():
+        found[path] = answering(method, gate, identify)
+    return found
+
+
+def operations(methods: Methods) -> dict[str, str]:
+    """The names that all methods have in the audit log, by path."""
+    every: dict[str, Method[Any] | StreamMethod[Any]] = {
+        **unary_methods(methods),
+        **stream_methods(methods),
+    }
+    return {"Signer/SignStream": SIGN_STREAM} | {path: one.operation for path, one in every.items()}
+
+
+def stream_methods(methods: Methods) -> dict[str, StreamMethod[Any]]:
+    """Methods that answer with a stream, by path."""
+    audit = methods.audit
+    return {
+        "Audit/TailRecords": StreamMethod("tail-records", audit_pb2.TailRecordsRequest, audit.tail),
+        "Audit/ExportRecords": StreamMethod("export-records", audit_pb2.ExportRecordsRequest, audit.export),
+    }
 
 
 def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
@@ -83,8 +117,8 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
     audit, admin = methods.audit, methods.admin
     return {
         **evidence_methods(methods.evidence),
-        "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign),
-        "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign),
+        "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign, waits=True),
+        "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign, waits=True),
         "Signer/Verify": Method("verify", signer_pb2.VerifyRequest, signing.verify),
         "Signer/PublicKey": Method("public-key", signer_pb2.PublicKeyRequest, signing.public_key),
         "Keys/CreateKey": Method("create-key", keys_pb2.CreateKeyRequest, keys.create),
@@ -100,6 +134,12 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
         "Providers/GetProvider": Method("get-provider", providers_pb2.GetProviderRequest, providers.get),
         "Audit/ListRecords": Method("list-records", audit_pb2.ListRecordsRequest, audit.list),
         "Audit/GetRecord": Method("get-record", audit_pb2.GetRecordRequest, audit.get),
+        "Audit/GetProof": Method("prove-record", audit_pb2.GetProofRequest, audit.prove, waits=True),
+        "Audit/GetCheckpoint": Method(
+            "get-checkpoint", audit_pb2.GetCheckpointRequest, audit.checkpoint, waits=True
+        ),
+        "Audit/ListLogKeys": Method("list-log-keys", audit_pb2.ListLogKeysRequest, audit.keys),
+        "Admin/RotateLogKey": Method("rotate-log-key", admin_pb2.RotateLogKeyRequest, admin.rotate),
         "Admin/GetStatus": Method("get-status", admin_pb2.GetStatusRequest, admin.get),
     }
 

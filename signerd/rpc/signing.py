@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -15,6 +15,7 @@ from signerd.core.names import check_ids
 from signerd.core.public_keys import pem
 from signerd.engine.directory import Directory
 from signerd.engine.keyring import SigningVersion
+from signerd.engine.proving import Prover
 from signerd.engine.recorder import Facts
 from signerd.engine.requests import ReadCall, SignCall, StreamCall
 from signerd.engine.signer import Signer, check_batch_size
@@ -22,6 +23,7 @@ from signerd.engine.streams import StreamSigner
 from signerd.engine.verifier import Verifier
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.calls import Lingering
+from signerd.rpc.deadlines import seconds_left
 from signerd.rpc.messages import (
     STATE_NUMBERS,
     fill_response,
@@ -46,11 +48,31 @@ class SigningMethods:
     verifier: Verifier
     directory: Directory
     shard: str
+    prover: Prover
 
     async def sign(self, caller: Caller, request: pb.SignRequest) -> bytes:
         """Sign one input."""
         signed = await self.signer.sign(caller, sign_call(request))
-        return sign_response(signed, self.shard, request.HasField("input_crc32c")).SerializeToString()
+        response = sign_response(signed, self.shard, request.HasField("input_crc32c"))
+        if request.want_proof:
+            await self._prove([response])
+        return response.SerializeToString()
+
+    async def _prove(self, responses: Sequence[pb.SignResponse]) -> None:
+        """Put proofs into answers, or why there are none: what was signed is on record, and is not held back."""
+        if not responses:
+            return
+        try:
+            found = await self.prover.proofs(
+                self.shard, [one.audit.sequence for one in responses], seconds_left()
+            )
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the signatures are good
+            why = self.signer.recorder.failure(problem).message
+            for response in responses:
+                response.proof_problem = why
+            return
+        for response, proof in zip(responses, found, strict=True):
+            response.proof = proof
 
     async def batch_sign(self, caller: Caller, request: pb.BatchSignRequest) -> bytes:
         """Sign many inputs."""
@@ -71,6 +93,13 @@ class SigningMethods:
                 response.results.add(error=to_status(call.error, call.request_id))
             else:
                 fill_response(response.results.add().response, call, self.shard, call.checksum is not None)
+        await self._prove(
+            [
+                result.response
+                for item, result in zip(request.items, response.results, strict=True)
+                if item.want_proof and result.HasField("response")
+            ]
+        )
         if counted:
             raise Lingering(response.SerializeToString())
         return response.SerializeToString()
@@ -83,6 +112,8 @@ class SigningMethods:
             raise SignerdError(Reason.STREAM_INVALID, "the first message is no header", field="header")
         signed = await self.streams.sign(caller, stream_call(first), stream_chunks(parts))
         response = sign_response(signed, self.shard, first.HasField("input_crc32c"))
+        if first.want_proof:
+            await self._prove([response])
         return pb.SignStreamResponse(response=response).SerializeToString()
 
     async def verify(self, caller: Caller, request: pb.VerifyRequest) -> bytes:

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signerd.v1 import resources_pb2 as signerd_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/audit.proto\x12\nsignerd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"\xf5\x01\n\x0cRecordFilter\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x11\n\toperation\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\r\n\x05shard\x18\x0b \x01(\t\"\x8e\x01\n\x12ListRecordsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"X\n\x13ListRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.signerd.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x10GetRecordRequest\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"<\n\x11GetRecordResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.signerd.v1.AuditRecord\"\xdf\x01\n\x0b\x41uditRecord\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x06 \x01(\t\x12\x13\n\x0bkey_version\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0c\n\x04json\x18\t \x01(\t\"g\n\x0fGetProofRequest\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"J\n\x10GetProofResponse\x12\r\n\x05proof\x18\x01 \x01(\t\x12\'\n\x06record\x18\x02 \x01(\x0b\x32\x17.signerd.v1.AuditRecord\"]\n\x14GetCheckpointRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\r\n\x05\x66resh\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"G\n\x15GetCheckpointResponse\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.signerd.v1.LogCheckpoint\"\x82\x01\n\rLogCheckpoint\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x0c\n\x04note\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x12ListLogKeysRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"7\n\x13ListLogKeysResponse\x12 \n\x04keys\x18\x01 \x03(\x0b\x32\x12.signerd.v1.LogKey\"s\n\x06LogKey\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.signerd.v1.KeyVersionState\x12\x0f\n\x07primary\x18\x04 \x01(\x08\x12\x0c\n\x04vkey\x18\x05 \x01(\t\"\xbf\x01\n\x12TailRecordsRequest\x12(\n\x05\x61\x66ter\x18\x01 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12,\n\theartbeat\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"m\n\x13TailRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.signerd.v1.AuditRecord\x12,\n\tpositions\x18\x02 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\"\x93\x01\n\x14\x45xportRecordsRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12(\n\x05\x61\x66ter\x18\x02 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"l\n\x15\x45xportRecordsResponse\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12+\n\x08position\x18\x02 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x32\xb8\x04\n\x05\x41udit\x12N\n\x0bListRecords\x12\x1e.signerd.v1.ListRecordsRequest\x1a\x1f.signerd.v1.ListRecordsResponse\x12H\n\tGetRecord\x12\x1c.signerd.v1.GetRecordRequest\x1a\x1d.signerd.v1.GetRecordResponse\x12\x45\n\x08GetProof\x12\x1b.signerd.v1.GetProofRequest\x1a\x1c.signerd.v1.GetProofResponse\x12T\n\rGetCheckpoint\x12 .signerd.v1.GetCheckpointRequest\x1a!.signerd.v1.GetCheckpointResponse\x12N\n\x0bListLogKeys\x12\x1e.signerd.v1.ListLogKeysRequest\x1a\x1f.signerd.v1.ListLogKeysResponse\x12P\n\x0bTailRecords\x12\x1e.signerd.v1.TailRecordsRequest\x1a\x1f.signerd.v1.TailRecordsResponse0\x01\x12V\n\rExportRecords\x12 .signerd.v1.ExportRecordsRequest\x1a!.signerd.v1.ExportRecordsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16signerd/v1/audit.proto\x12\nsignerd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asignerd/v1/resources.proto\"\xf9\x01\n\x0cRecordFilter\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03key\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x0e\n\x06\x63\x61ller\x18\x05 \x01(\t\x12\x11\n\toperation\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\r\n\x05shard\x18\x0b \x01(\t\"\x8e\x01\n\x12ListRecordsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"X\n\x13ListRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.signerd.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"h\n\x10GetRecordRequest\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"<\n\x11GetRecordResponse\x12\'\n\x06record\x18\x01 \x01(\x0b\x32\x17.signerd.v1.AuditRecord\"\xdf\x01\n\x0b\x41uditRecord\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x06 \x01(\t\x12\x13\n\x0bkey_version\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x0c\n\x04json\x18\t \x01(\t\"g\n\x0fGetProofRequest\x12+\n\x08position\x18\x01 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"J\n\x10GetProofResponse\x12\r\n\x05proof\x18\x01 \x01(\t\x12\'\n\x06record\x18\x02 \x01(\x0b\x32\x17.signerd.v1.AuditRecord\"]\n\x14GetCheckpointRequest\x12\r\n\x05shard\x18\x01 \x01(\t\x12\r\n\x05\x66resh\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"G\n\x15GetCheckpointResponse\x12.\n\x0b\x63heckpoints\x18\x01 \x03(\x0b\x32\x19.signerd.v1.LogCheckpoint\"\x82\x01\n\rLogCheckpoint\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x0c\n\x04note\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x12ListLogKeysRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0btraceparent\x18\x02 \x01(\t\"7\n\x13ListLogKeysResponse\x12 \n\x04keys\x18\x01 \x03(\x0b\x32\x12.signerd.v1.LogKey\"s\n\x06LogKey\x12\r\n\x05shard\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.signerd.v1.KeyVersionState\x12\x0f\n\x07primary\x18\x04 \x01(\x08\x12\x0c\n\x04vkey\x18\x05 \x01(\t\"\xbf\x01\n\x12TailRecordsRequest\x12(\n\x05\x61\x66ter\x18\x01 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\x12(\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12,\n\theartbeat\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"m\n\x13TailRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.signerd.v1.AuditRecord\x12,\n\tpositions\x18\x02 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\"\x93\x01\n\x14\x45xportRecordsRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.signerd.v1.RecordFilter\x12(\n\x05\x61\x66ter\x18\x02 \x03(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"l\n\x15\x45xportRecordsResponse\x12\x0f\n\x07records\x18\x01 \x03(\x0c\x12+\n\x08position\x18\x02 \x01(\x0b\x32\x19.signerd.v1.AuditPosition\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x32\xb8\x04\n\x05\x41udit\x12N\n\x0bListRecords\x12\x1e.signerd.v1.ListRecordsRequest\x1a\x1f.signerd.v1.ListRecordsResponse\x12H\n\tGetRecord\x12\x1c.signerd.v1.GetRecordRequest\x1a\x1d.signerd.v1.GetRecordResponse\x12\x45\n\x08GetProof\x12\x1b.signerd.v1.GetProofRequest\x1a\x1c.signerd.v1.GetProofResponse\x12T\n\rGetCheckpoint\x12 .signerd.v1.GetCheckpointRequest\x1a!.signerd.v1.GetCheckpointResponse\x12N\n\x0bListLogKeys\x12\x1e.signerd.v1.ListLogKeysRequest\x1a\x1f.signerd.v1.ListLogKeysResponse\x12P\n\x0bTailRecords\x12\x1e.signerd.v1.TailRecordsRequest\x1a\x1f.signerd.v1.TailRecordsResponse0\x01\x12V\n\rExportRecords\x12 .signerd.v1.ExportRecordsRequest\x1a!.signerd.v1.ExportRecordsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,41 +35,41 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signerd.v1.audit_pb2', _glo
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECORDFILTER']._serialized_start=132
-  _globals['_RECORDFILTER']._serialized_end=377
-  _globals['_LISTRECORDSREQUEST']._serialized_start=380
-  _globals['_LISTRECORDSREQUEST']._serialized_end=522
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=524
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=612
-  _globals['_GETRECORDREQUEST']._serialized_start=614
-  _globals['_GETRECORDREQUEST']._serialized_end=718
-  _globals['_GETRECORDRESPONSE']._serialized_start=720
-  _globals['_GETRECORDRESPONSE']._serialized_end=780
-  _globals['_AUDITRECORD']._serialized_start=783
-  _globals['_AUDITRECORD']._serialized_end=1006
-  _globals['_GETPROOFREQUEST']._serialized_start=1008
-  _globals['_GETPROOFREQUEST']._serialized_end=1111
-  _globals['_GETPROOFRESPONSE']._serialized_start=1113
-  _globals['_GETPROOFRESPONSE']._serialized_end=1187
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1189
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1282
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1284
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1355
-  _globals['_LOGCHECKPOINT']._serialized_start=1358
-  _globals['_LOGCHECKPOINT']._serialized_end=1488
-  _globals['_LISTLOGKEYSREQUEST']._serialized_start=1490
-  _globals['_LISTLOGKEYSREQUEST']._serialized_end=1551
-  _globals['_LISTLOGKEYSRESPONSE']._serialized_start=1553
-  _globals['_LISTLOGKEYSRESPONSE']._serialized_end=1608
-  _globals['_LOGKEY']._serialized_start=1610
-  _globals['_LOGKEY']._serialized_end=1725
-  _globals['_TAILRECORDSREQUEST']._serialized_start=1728
-  _globals['_TAILRECORDSREQUEST']._serialized_end=1919
-  _globals['_TAILRECORDSRESPONSE']._serialized_start=1921
-  _globals['_TAILRECORDSRESPONSE']._serialized_end=2030
-  _globals['_EXPORTRECORDSREQUEST']._serialized_start=2033
-  _globals['_EXPORTRECORDSREQUEST']._serialized_end=2180
-  _globals['_EXPORTRECORDSRESPONSE']._serialized_start=2182
-  _globals['_EXPORTRECORDSRESPONSE']._serialized_end=2290
-  _globals['_AUDIT']._serialized_start=2293
-  _globals['_AUDIT']._serialized_end=2861
+  _globals['_RECORDFILTER']._serialized_end=381
+  _globals['_LISTRECORDSREQUEST']._serialized_start=384
+  _globals['_LISTRECORDSREQUEST']._serialized_end=526
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=528
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=616
+  _globals['_GETRECORDREQUEST']._serialized_start=618
+  _globals['_GETRECORDREQUEST']._serialized_end=722
+  _globals['_GETRECORDRESPONSE']._serialized_start=724
+  _globals['_GETRECORDRESPONSE']._serialized_end=784
+  _globals['_AUDITRECORD']._serialized_start=787
+  _globals['_AUDITRECORD']._serialized_end=1010
+  _globals['_GETPROOFREQUEST']._serialized_start=1012
+  _globals['_GETPROOFREQUEST']._serialized_end=1115
+  _globals['_GETPROOFRESPONSE']._serialized_start=1117
+  _globals['_GETPROOFRESPONSE']._serialized_end=1191
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1193
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1286
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1288
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1359
+  _globals['_LOGCHECKPOINT']._serialized_start=1362
+  _globals['_LOGCHECKPOINT']._serialized_end=1492
+  _globals['_LISTLOGKEYSREQUEST']._serialized_start=1494
+  _globals['_LISTLOGKEYSREQUEST']._serialized_end=1555
+  _globals['_LISTLOGKEYSRESPONSE']._serialized_start=1557
+  _globals['_LISTLOGKEYSRESPONSE']._serialized_end=1612
+  _globals['_LOGKEY']._serialized_start=1614
+  _globals['_LOGKEY']._serialized_end=1729
+  _globals['_TAILRECORDSREQUEST']._serialized_start=1732
+  _globals['_TAILRECORDSREQUEST']._serialized_end=1923
+  _globals['_TAILRECORDSRESPONSE']._serialized_start=1925
+  _globals['_TAILRECORDSRESPONSE']._serialized_end=2034
+  _globals['_EXPORTRECORDSREQUEST']._serialized_start=2037
+  _globals['_EXPORTRECORDSREQUEST']._serialized_end=2184
+  _globals['_EXPORTRECORDSRESPONSE']._serialized_start=2186
+  _globals['_EXPORTRECORDSRESPONSE']._serialized_end=2294
+  _globals['_AUDIT']._serialized_start=2297
+  _globals['_AUDIT']._serialized_end=2865
 # @@protoc_insertion_point(module_scope)

@@ -12,9 +12,9 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecordFilter(_message.Message):
-    __slots__ = ("to", "key", "version", "caller", "operation", "outcome", "reason", "digest", "request_id", "shard")
-    FROM_FIELD_NUMBER: _ClassVar[int]
-    TO_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("since", "until", "key", "version", "caller", "operation", "outcome", "reason", "digest", "request_id", "shard")
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CALLER_FIELD_NUMBER: _ClassVar[int]
@@ -24,7 +24,8 @@ class RecordFilter(_message.Message):
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
-    to: _timestamp_pb2.Timestamp
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
     key: str
     version: int
     caller: str
@@ -34,7 +35,7 @@ class RecordFilter(_message.Message):
     digest: str
     request_id: str
     shard: str
-    def __init__(self, to: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[str] = ..., version: _Optional[int] = ..., caller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., digest: _Optional[str] = ..., request_id: _Optional[str] = ..., shard: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[str] = ..., version: _Optional[int] = ..., caller: _Optional[str] = ..., operation: _Optional[str] = ..., outcome: _Optional[str] = ..., reason: _Optional[str] = ..., digest: _Optional[str] = ..., request_id: _Optional[str] = ..., shard: _Optional[str] = ...) -> None: ...
 
 class ListRecordsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter", "request_id", "traceparent")

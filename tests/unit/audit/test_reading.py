@@ -87,7 +87,7 @@ def test_a_page_stays_where_it_was_while_records_are_added(tmp_path: Path) -> No
 
 def test_only_records_that_match_are_given(tmp_path: Path) -> None:
     write_shard(tmp_path, "a", list(range(10)))
-    page = list_records(tmp_path, page_size=3, predicate=lambda record: record.key == "even")
+    page = list_records(tmp_path, page_size=3, predicate=lambda entry: entry.record.key == "even")
 
     assert places(page) == [("a", 9), ("a", 7), ("a", 5)]
 
@@ -98,7 +98,7 @@ def test_a_page_ends_when_it_has_looked_at_enough(tmp_path: Path, monkeypatch: p
     tokens, found, token = 0, [], ""
     while tokens == 0 or token:
         page = list_records(
-            tmp_path, page_size=5, page_token=token, predicate=lambda record: record.sequence == 1
+            tmp_path, page_size=5, page_token=token, predicate=lambda entry: entry.record.sequence == 1
         )
         token, tokens = page.next_token, tokens + 1
         found += places(page)
