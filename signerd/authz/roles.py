@@ -18,6 +18,13 @@ AUDITOR: Final = frozenset(
         "Audit/TailRecords",
         "Audit/ExportRecords",
         "Admin/GetStatus",
+        "Evidence/GetHeads",
+        "Evidence/GetEntries",
+        "Evidence/GetInclusions",
+        "Evidence/ListGrants",
+        "Evidence/RecordEvidence",
+        "Keys/GetKey",
+        "Keys/ListKeys",
     }
 )
 _ALLOWED: Final[Mapping[Role, frozenset[str]]] = {"auditor": AUDITOR}
@@ -32,5 +39,5 @@ def may_call(role: Role, path: str) -> bool:
 def denied(role: Role) -> SignerdError:
     """Why a call is refused."""
     return SignerdError(
-        Reason.CALLER_DENIED, f"this listener has role {role}: it reads the audit log and does nothing else"
+        Reason.CALLER_DENIED, f"this listener has role {role}: it reads the audit log and what evidence is made of, and does nothing else"
     )
