@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from signerd.authz.roles import AUDITOR
 from signerd.config import Listener
 
 ALL: Final = "*"
@@ -15,7 +16,8 @@ ALL: Final = "*"
 class Grant:
     """`subject`, proven by `proof` at `listener`, may do `operations` with `keys`; `source` says so.
 
-    A subject that ends with `*` stands for all that begin so; `*` stands for all operations or keys.
+    A subject that ends with `*` stands for all that begin so. Operations are names of methods, `Signer/Sign`; `*` stands
+    for all operations or keys.
     """
 
     listener: str
@@ -27,12 +29,17 @@ class Grant:
 
 
 def grants_of(listeners: Iterable[Listener]) -> list[Grant]:
-    """What the listeners grant, in order: whoever gets in may do everything."""
+    """What the listeners grant, in order: whoever gets in may do what the listener's role allows."""
     return sorted(
-        Grant(one.name, subject, proof, (ALL,), (ALL,), f"listeners.{one.name}.{setting}")
+        Grant(one.name, subject, proof, *_allowed(one), f"listeners.{one.name}.{setting}")
         for one in listeners
         for subject, proof, setting in _identities(one)
     )
+
+
+def _allowed(listener: Listener) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Operations and keys: an auditor may use none."""
+    return ((ALL,), (ALL,)) if listener.role == "full" else (tuple(sorted(AUDITOR)), ())
 
 
 def _identities(listener: Listener) -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from signerd.auditor.checkpoints import parse_checkpoint
 from signerd.auditor.proofs import Proof
-from signerd.cli.evidence.tallies import Quote
+from signerd.cli.evidence.tallies import SIGNING, Quote
 from signerd.client.methods import LIST_RECORDS, Method
 from signerd.v1 import audit_pb2, evidence_pb2
 
@@ -96,8 +96,11 @@ class Source:
 
     def last_use(self, key: str, version: int, until: datetime) -> str:
         """When a version signed for the last time before a moment, RFC 3339; empty if it never did."""
+        return max(self._last(key, version, operation, until) for operation in SIGNING)
+
+    def _last(self, key: str, version: int, operation: str, until: datetime) -> str:
         wanted = audit_pb2.RecordFilter(
-            key=key, version=version, operation="sign", outcome="ok", to=_timestamp(until)
+            key=key, version=version, operation=operation, outcome="ok", until=_timestamp(until)
         )
         request = audit_pb2.ListRecordsRequest(page_size=1, filter=wanted)
         while True:

@@ -35,7 +35,9 @@ def csv_of(rows: Sequence[Row]) -> bytes:
 
 
 def _text(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def table(name: str, rows: Sequence[Row]) -> dict[str, bytes]:
