@@ -16,7 +16,7 @@ ALL: Final = "*"
 class Grant:
     """`subject`, proven by `proof` at `listener`, may do `operations` with `keys`; `source` says so.
 
-    A subject that ends with `*` stands for all that begin so. Operations are names of methods, `Signer/Sign`; `*` stands
+    A subject that ends with `*` stands for all that begin so. Operations are methods, `Signer/Sign`; `*` stands
     for all operations or keys.
     """
 

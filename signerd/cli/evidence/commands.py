@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from signerd.cli.audit_verify import Time, keys_option, policy_option, write_lines
+from signerd.cli.audit_reports import write_lines
+from signerd.cli.audit_verify import Time, keys_option, policy_option
 from signerd.cli.connection import connect
 from signerd.cli.options import output_option
 from signerd.cli.output import shows_table, write_document
