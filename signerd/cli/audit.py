@@ -74,7 +74,7 @@ def list_(ctx: click.Context, key: str, outcome: str | None, limit: int) -> None
         while len(found.records) < limit:
             size = min(PAGE, limit - len(found.records))
             token = found.next_page_token
-            page = client.list_records(page_size=size, page_token=token, key=key, outcome=outcome or "")
+            page = client.audit.list_records(page_size=size, page_token=token, key=key, outcome=outcome or "")
             found.records.extend(page.records)
             found.next_page_token = page.next_page_token
             if not page.next_page_token:
@@ -100,7 +100,7 @@ def show(ctx: click.Context, position: str) -> None:
     """
     shard, sequence = position_of(position)
     with connect(ctx) as client:
-        record = client.get_record(shard, sequence)
+        record = client.audit.get_record(shard, sequence)
     if shows_table(ctx):
         write_json(json.loads(record.json))
     else:

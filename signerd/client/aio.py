@@ -20,11 +20,11 @@ from signerd.client.arguments import (
     KeyOptions,
     PageOptions,
     PublicKeyOptions,
-    RecordOptions,
     SignOptions,
     StreamOptions,
     VerifyOptions,
 )
+from signerd.client.audit_aio import AsyncAudit
 from signerd.client.channels import AsyncChannels
 from signerd.client.checksums import check_checksum
 from signerd.client.chunks import AsyncSource, async_chunks_of, length_of
@@ -34,8 +34,7 @@ from signerd.client.requests import Requests
 from signerd.client.retries import Backoff
 from signerd.client.settings import Settings, settings_from
 from signerd.errors import SignerdError
-from signerd.v1.admin_pb2 import GetStatusResponse
-from signerd.v1.audit_pb2 import AuditRecord, ListRecordsResponse
+from signerd.v1.admin_pb2 import GetStatusResponse, RotateLogKeyResponse
 from signerd.v1.keys_pb2 import (
     AdoptKeyResponse,
     CheckKeysResponse,
@@ -78,6 +77,7 @@ class AsyncClient:
         self._requests = Requests(checksums)
         self._backoff = backoff or Backoff()
         self._timeout = timeout
+        self.audit = AsyncAudit(self)
         self._coalescer = Coalescer(self._sign_one, self._sign_many, batch) if coalesce else None
         self._sign = self._coalescer.sign if self._coalescer else self._sign_one
 
@@ -217,18 +217,14 @@ class AsyncClient:
         """A page of keys, by name."""
         return await self._call(methods.LIST_KEYS, self._requests.list_keys(**options), timeout)
 
-    async def list_records(
-        self, *, timeout: float | None = None, **options: Unpack[RecordOptions]
-    ) -> ListRecordsResponse:
-        """A page of audit records, newest first."""
-        return await self._call(methods.LIST_RECORDS, self._requests.list_records(**options), timeout)
-
-    async def get_record(
-        self, shard: str, sequence: int, *, timeout: float | None = None, **options: Unpack[CallOptions]
-    ) -> AuditRecord:
-        """One audit record."""
-        request = self._requests.get_record(shard, sequence, **options)
-        return (await self._call(methods.GET_RECORD, request, timeout)).record
+    async def rotate_log_key(
+        self, *, lost: bool = False, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> RotateLogKeyResponse:
+        """Make a new version of the key that signs the audit log's checkpoints; `lost`: the one before can't sign."""
+        request = self._requests.rotate_log_key(lost=lost, **options)
+        answer = await self._call(methods.ROTATE_LOG_KEY, request, timeout)
+        self._requests.remember(answer.revision)
+        return answer
 
     async def status(
         self, *, timeout: float | None = None, **options: Unpack[CallOptions]
@@ -241,6 +237,15 @@ class AsyncClient:
     ) -> Answer:
         """Any unary method of the API, with a request as its proto has it."""
         return await self._call(method, request, timeout)
+
+    async def receive(
+        self, method: Method[Request, Answer], request: Request
+    ) -> AsyncGenerator[Answer, None]:
+        """Any method of the API that answers with a stream; has no deadline, and is never repeated."""
+        await self._await_socket(self._timeout)
+        async with aclosing(self._channels.receive(method, request)) as coming:
+            async for answer in coming:
+                yield answer
 
     async def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
         return await self._repeat(partial(self._channels.call, method), request, timeout)

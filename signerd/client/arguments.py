@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TypedDict
 
 from signerd.core.digests import Digest, Hash, parse_digest
@@ -37,9 +39,14 @@ class InputOptions(CallOptions, total=False):
 
 
 class SignOptions(InputOptions, total=False):
-    """With `validate_only` every check is made and nothing signed."""
+    """With `validate_only` every check is made and nothing signed.
+
+    With `want_proof` the answer waits for a checkpoint of the audit log, as long as the call may take, and has the
+    `.tlog-proof` in `proof`, or in `proof_problem` why there is none; the signature is good either way.
+    """
 
     validate_only: bool
+    want_proof: bool
 
 
 class VerifyOptions(InputOptions, total=False):
@@ -54,6 +61,7 @@ class StreamOptions(CallOptions, total=False):
     payload_type: str
     version: int
     validate_only: bool
+    want_proof: bool
 
 
 class PublicKeyOptions(CallOptions, total=False):
@@ -91,11 +99,32 @@ class PageOptions(CallOptions, total=False):
     page_token: str
 
 
-class RecordOptions(PageOptions, total=False):
-    """Only records of one key or one outcome (ok, refused, failed)."""
+class FilterOptions(CallOptions, total=False):
+    """Only records that match all that is given: written from `since` on and before `until` (with a time zone), of one
+    `outcome` (ok, refused, failed), of one `digest` (`sha256:HEX`) and so on. `record` is the id of a request."""
 
+    since: datetime | None
+    until: datetime | None
     key: str
+    version: int
+    caller: str
+    operation: str
     outcome: str
+    reason: str
+    digest: str
+    record: str
+    shard: str
+
+
+class RecordOptions(FilterOptions, total=False):
+    """As FilterOptions and PageOptions."""
+
+    page_size: int
+    page_token: str
+
+
+Positions = Mapping[str, int]
+"""Sequence of the last record that one has, by shard."""
 
 
 def new_id() -> str:
@@ -112,6 +141,7 @@ def sign_request(  # noqa: PLR0913 - the options of SignOptions, spelled out so 
     ml_dsa_mu: bytes | None = None,
     version: int = 0,
     validate_only: bool = False,
+    want_proof: bool = False,
     request_id: str = "",
     traceparent: str = "",
 ) -> SignRequest:
@@ -120,6 +150,7 @@ def sign_request(  # noqa: PLR0913 - the options of SignOptions, spelled out so 
         key=key,
         version=version,
         validate_only=validate_only,
+        want_proof=want_proof,
         request_id=request_id or new_id(),
         traceparent=traceparent,
     )

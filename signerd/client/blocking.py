@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -17,11 +17,11 @@ from signerd.client.arguments import (
     KeyOptions,
     PageOptions,
     PublicKeyOptions,
-    RecordOptions,
     SignOptions,
     StreamOptions,
     VerifyOptions,
 )
+from signerd.client.audit import Audit
 from signerd.client.channels import BlockingChannels
 from signerd.client.checksums import check_checksum
 from signerd.client.chunks import Source, chunks_of, length_of
@@ -30,8 +30,7 @@ from signerd.client.requests import Requests
 from signerd.client.retries import Backoff
 from signerd.client.settings import Settings, settings_from
 from signerd.errors import SignerdError
-from signerd.v1.admin_pb2 import GetStatusResponse
-from signerd.v1.audit_pb2 import AuditRecord, ListRecordsResponse
+from signerd.v1.admin_pb2 import GetStatusResponse, RotateLogKeyResponse
 from signerd.v1.keys_pb2 import (
     AdoptKeyResponse,
     CheckKeysResponse,
@@ -57,7 +56,7 @@ class Client:
 
     Without settings they come from the environment (`settings_from`). `timeout` is the default for a call with its
     repetitions, in seconds; `pool` the number of channels. With `checksums` inputs and signatures carry CRC32C
-    (streams do not). Every method raises SignerdError.
+    (streams do not). Every method raises SignerdError. `audit` reads the audit log.
     """
 
     def __init__(
@@ -73,6 +72,7 @@ class Client:
         self._requests = Requests(checksums)
         self._backoff = backoff or Backoff()
         self._timeout = timeout
+        self.audit = Audit(self)
 
     def __enter__(self) -> Self:
         return self
@@ -209,18 +209,14 @@ class Client:
         """A page of keys, by name."""
         return self._call(methods.LIST_KEYS, self._requests.list_keys(**options), timeout)
 
-    def list_records(
-        self, *, timeout: float | None = None, **options: Unpack[RecordOptions]
-    ) -> ListRecordsResponse:
-        """A page of audit records, newest first."""
-        return self._call(methods.LIST_RECORDS, self._requests.list_records(**options), timeout)
-
-    def get_record(
-        self, shard: str, sequence: int, *, timeout: float | None = None, **options: Unpack[CallOptions]
-    ) -> AuditRecord:
-        """One audit record."""
-        request = self._requests.get_record(shard, sequence, **options)
-        return self._call(methods.GET_RECORD, request, timeout).record
+    def rotate_log_key(
+        self, *, lost: bool = False, timeout: float | None = None, **options: Unpack[CallOptions]
+    ) -> RotateLogKeyResponse:
+        """Make a new version of the key that signs the audit log's checkpoints; `lost`: the one before can't sign."""
+        request = self._requests.rotate_log_key(lost=lost, **options)
+        answer = self._call(methods.ROTATE_LOG_KEY, request, timeout)
+        self._requests.remember(answer.revision)
+        return answer
 
     def status(self, *, timeout: float | None = None, **options: Unpack[CallOptions]) -> GetStatusResponse:
         """How the daemon is."""
@@ -231,6 +227,11 @@ class Client:
     ) -> Answer:
         """Any unary method of the API, with a request as its proto has it."""
         return self._call(method, request, timeout)
+
+    def receive(self, method: Method[Request, Answer], request: Request) -> Generator[Answer, None, None]:
+        """Any method of the API that answers with a stream; has no deadline, and is never repeated."""
+        self._await_socket(self._timeout)
+        return self._channels.receive(method, request)
 
     def _call(self, method: Method[Request, Answer], request: Request, timeout: float | None) -> Answer:
         end = time.monotonic() + (self._timeout if timeout is None else timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from functools import partial
 from itertools import cycle
 from typing import Any
@@ -83,6 +83,16 @@ class BlockingChannels:
         """As `stream`, but a `grpc.Future` at once; its errors are gRPC's."""
         return self._stream(method).future(requests, timeout=timeout, metadata=self._bearer.metadata())
 
+    def receive(self, method: Method[Request, Answer], request: Request) -> Generator[Answer, None, None]:
+        """One call with a stream of answers; closing the generator ends it."""
+        call = _answers(self._next(), method)(request, metadata=self._bearer.metadata())
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._translated(error) from None
+        finally:
+            call.cancel()
+
     def close(self) -> None:
         """Close all channels; calls under way end as CANCELLED."""
         for channel in self._channels:
@@ -145,6 +155,19 @@ class AsyncChannels:
             raise self._translated(error) from None
         return answer
 
+    async def receive(
+        self, method: Method[Request, Answer], request: Request
+    ) -> AsyncGenerator[Answer, None]:
+        """One call with a stream of answers; closing the generator ends it."""
+        call = _answers(self._next(), method)(request, metadata=self._bearer.metadata())
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from None
+        finally:
+            call.cancel()
+
     async def close(self) -> None:
         """Close all channels; calls under way are cancelled."""
         if self._streams:
@@ -157,6 +180,15 @@ class AsyncChannels:
 
 def _unary(channel: Any, method: Method[Any, Any]) -> Callable[..., Any]:
     made: Callable[..., Any] = channel.unary_unary(
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.answer.FromString,
+    )
+    return made
+
+
+def _answers(channel: Any, method: Method[Any, Any]) -> Callable[..., Any]:
+    made: Callable[..., Any] = channel.unary_stream(
         method.path,
         request_serializer=method.request.SerializeToString,
         response_deserializer=method.answer.FromString,

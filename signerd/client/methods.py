@@ -50,4 +50,20 @@ LIST_RECORDS = Method(
     "/signerd.v1.Audit/ListRecords", audit_pb2.ListRecordsRequest, audit_pb2.ListRecordsResponse
 )
 GET_RECORD = Method("/signerd.v1.Audit/GetRecord", audit_pb2.GetRecordRequest, audit_pb2.GetRecordResponse)
+GET_PROOF = Method("/signerd.v1.Audit/GetProof", audit_pb2.GetProofRequest, audit_pb2.GetProofResponse)
+GET_CHECKPOINT = Method(
+    "/signerd.v1.Audit/GetCheckpoint", audit_pb2.GetCheckpointRequest, audit_pb2.GetCheckpointResponse
+)
+LIST_LOG_KEYS = Method(
+    "/signerd.v1.Audit/ListLogKeys", audit_pb2.ListLogKeysRequest, audit_pb2.ListLogKeysResponse
+)
+TAIL_RECORDS = Method(
+    "/signerd.v1.Audit/TailRecords", audit_pb2.TailRecordsRequest, audit_pb2.TailRecordsResponse
+)
+EXPORT_RECORDS = Method(
+    "/signerd.v1.Audit/ExportRecords", audit_pb2.ExportRecordsRequest, audit_pb2.ExportRecordsResponse
+)
+ROTATE_LOG_KEY = Method(
+    "/signerd.v1.Admin/RotateLogKey", admin_pb2.RotateLogKeyRequest, admin_pb2.RotateLogKeyResponse
+)
 GET_STATUS = Method("/signerd.v1.Admin/GetStatus", admin_pb2.GetStatusRequest, admin_pb2.GetStatusResponse)

@@ -15,8 +15,7 @@ from signerd.client.arguments import (
 )
 from signerd.client.checksums import put_checksum
 from signerd.errors import Reason, SignerdError
-from signerd.v1.admin_pb2 import GetStatusRequest
-from signerd.v1.audit_pb2 import GetRecordRequest, ListRecordsRequest, RecordFilter
+from signerd.v1.admin_pb2 import GetStatusRequest, RotateLogKeyRequest
 from signerd.v1.keys_pb2 import (
     AdoptKeyRequest,
     CheckKeysRequest,
@@ -27,7 +26,7 @@ from signerd.v1.keys_pb2 import (
     ListKeysRequest,
 )
 from signerd.v1.providers_pb2 import GetProviderRequest, ListProvidersRequest
-from signerd.v1.resources_pb2 import AuditPosition, KeyPurpose
+from signerd.v1.resources_pb2 import KeyPurpose
 from signerd.v1.signer_pb2 import (
     BatchSignRequest,
     PublicKeyRequest,
@@ -74,6 +73,7 @@ class Requests:
         payload_type: str = "",
         version: int = 0,
         validate_only: bool = False,
+        want_proof: bool = False,
         **call: Unpack[CallOptions],
     ) -> SignStreamHeader:
         """The first message of a stream of `length` bytes."""
@@ -83,8 +83,9 @@ class Requests:
             payload_type=payload_type,
             version=version,
             validate_only=validate_only,
+            want_proof=want_proof,
             min_revision=self.revision,
-            **_identified(call),
+            **identified(call),
         )
 
     def verify(self, key: str, signature: bytes, **options: Unpack[VerifyOptions]) -> VerifyRequest:
@@ -98,7 +99,7 @@ class Requests:
     ) -> PublicKeyRequest:
         """As PublicKeyOptions says."""
         return PublicKeyRequest(
-            key=key, version=version, all=every, min_revision=self.revision, **_identified(call)
+            key=key, version=version, all=every, min_revision=self.revision, **identified(call)
         )
 
     def create_key(
@@ -118,7 +119,7 @@ class Requests:
             purpose=_purpose(purpose),
             provider=provider,
             labels=labels,
-            **_identified(call),
+            **identified(call),
         )
 
     def import_key(
@@ -142,7 +143,7 @@ class Requests:
             purpose=_purpose(purpose),
             provider=provider,
             labels=labels,
-            **_identified(call),
+            **identified(call),
         )
 
     def adopt_key(
@@ -166,62 +167,48 @@ class Requests:
             purpose=_purpose(purpose),
             provider=provider,
             labels=labels,
-            **_identified(call),
+            **identified(call),
         )
 
     def discover_keys(self, provider: str, **call: Unpack[CallOptions]) -> DiscoverKeysRequest:
         """Keys that nobody manages."""
-        return DiscoverKeysRequest(provider=provider, min_revision=self.revision, **_identified(call))
+        return DiscoverKeysRequest(provider=provider, min_revision=self.revision, **identified(call))
 
     def check_keys(self, names: Iterable[str], **call: Unpack[CallOptions]) -> CheckKeysRequest:
         """Checks of keys."""
-        return CheckKeysRequest(names=names, min_revision=self.revision, **_identified(call))
+        return CheckKeysRequest(names=names, min_revision=self.revision, **identified(call))
 
     def list_providers(self, **call: Unpack[CallOptions]) -> ListProvidersRequest:
         """All providers."""
-        return ListProvidersRequest(**_identified(call))
+        return ListProvidersRequest(**identified(call))
 
     def get_provider(self, name: str, **call: Unpack[CallOptions]) -> GetProviderRequest:
         """One provider."""
-        return GetProviderRequest(name=name, **_identified(call))
+        return GetProviderRequest(name=name, **identified(call))
 
     def get_key(self, name: str, **call: Unpack[CallOptions]) -> GetKeyRequest:
         """One key."""
-        return GetKeyRequest(name=name, min_revision=self.revision, **_identified(call))
+        return GetKeyRequest(name=name, min_revision=self.revision, **identified(call))
 
     def list_keys(
         self, *, page_size: int = 0, page_token: str = "", **call: Unpack[CallOptions]
     ) -> ListKeysRequest:
         """A page of keys."""
         return ListKeysRequest(
-            page_size=page_size, page_token=page_token, min_revision=self.revision, **_identified(call)
+            page_size=page_size, page_token=page_token, min_revision=self.revision, **identified(call)
         )
-
-    def list_records(
-        self,
-        *,
-        page_size: int = 0,
-        page_token: str = "",
-        key: str = "",
-        outcome: str = "",
-        **call: Unpack[CallOptions],
-    ) -> ListRecordsRequest:
-        """A page of audit records."""
-        wanted = RecordFilter(key=key, outcome=outcome)
-        return ListRecordsRequest(
-            page_size=page_size, page_token=page_token, filter=wanted, **_identified(call)
-        )
-
-    def get_record(self, shard: str, sequence: int, **call: Unpack[CallOptions]) -> GetRecordRequest:
-        """One audit record."""
-        return GetRecordRequest(position=AuditPosition(shard=shard, sequence=sequence), **_identified(call))
 
     def get_status(self, **call: Unpack[CallOptions]) -> GetStatusRequest:
         """The status."""
-        return GetStatusRequest(**_identified(call))
+        return GetStatusRequest(**identified(call))
+
+    def rotate_log_key(self, *, lost: bool = False, **call: Unpack[CallOptions]) -> RotateLogKeyRequest:
+        """A new log key."""
+        return RotateLogKeyRequest(lost=lost, **identified(call))
 
 
-def _identified(call: CallOptions) -> CallOptions:
+def identified(call: CallOptions) -> CallOptions:
+    """The ids of a call; one is made where there is none."""
     return {"request_id": call.get("request_id") or new_id(), "traceparent": call.get("traceparent", "")}
 
 

@@ -59,7 +59,7 @@ async def check_over_rpc(daemon: Daemon, load: Load) -> None:
     async with daemon.async_client() as client:
         shown = await shown_records(client)
         for told in random.Random(0).sample(load.told, SAMPLE):
-            record = await client.get_record(SHARD, told.sequence)
+            record = await client.audit.get_record(SHARD, told.sequence)
             assert (record.request_id, record.outcome) == (told.request_id, "ok")
             assert f'"signature_sha256":"{told.signature_sha256}"' in record.json
     assert all(newer > older for newer, older in pairwise(shown))
@@ -69,7 +69,7 @@ async def check_over_rpc(daemon: Daemon, load: Load) -> None:
 async def shown_records(client: AsyncClient) -> list[tuple[int, str]]:
     shown, token = [], ""
     while True:
-        page = await client.list_records(page_size=1000, page_token=token)
+        page = await client.audit.list_records(page_size=1000, page_token=token)
         shown += [(record.position.sequence, record.request_id) for record in page.records]
         token = page.next_page_token
         if not token:

@@ -20,8 +20,18 @@ from google.rpc.status_pb2 import Status
 
 from signerd.errors import Reason
 from signerd.v1 import admin_pb2_grpc, audit_pb2_grpc, keys_pb2_grpc, providers_pb2_grpc, signer_pb2_grpc
-from signerd.v1.admin_pb2 import GetStatusResponse, ProviderStatus
-from signerd.v1.audit_pb2 import AuditRecord, GetRecordResponse, ListRecordsResponse
+from signerd.v1.admin_pb2 import GetStatusResponse, ProviderStatus, RotateLogKeyResponse
+from signerd.v1.audit_pb2 import (
+    AuditRecord,
+    GetCheckpointResponse,
+    GetProofResponse,
+    GetRecordResponse,
+    ListLogKeysResponse,
+    ListRecordsResponse,
+    LogCheckpoint,
+    LogKey,
+    TailRecordsResponse,
+)
 from signerd.v1.keys_pb2 import (
     AdoptKeyResponse,
     CheckKeysResponse,
@@ -103,6 +113,8 @@ PUBLIC = PublicKeyVersion(
 RECORD = AuditRecord(
     position=AuditPosition(shard="w0", sequence=7), operation="sign", outcome="ok", json='{"v":1}'
 )
+
+NOTE = "instance/w0\n7\n" + "A" * 43 + "=\n\n\u2014 instance/w0 AAAA\n"
 
 PROVIDER = Provider(
     name="local",
@@ -243,6 +255,35 @@ class Servicer(
 
     async def GetRecord(self, request: Any, context: Any) -> Any:
         return await self.daemon.answer("GetRecord", request, context, GetRecordResponse(record=RECORD))
+
+    async def GetProof(self, request: Any, context: Any) -> Any:
+        answer = GetProofResponse(proof="c2sp.org/tlog-proof@v1\n", record=RECORD)
+        return await self.daemon.answer("GetProof", request, context, answer)
+
+    async def GetCheckpoint(self, request: Any, context: Any) -> Any:
+        made = LogCheckpoint(shard="w0", origin="instance/w0", size=7, root=bytes(32), note=NOTE)
+        return await self.daemon.answer(
+            "GetCheckpoint", request, context, GetCheckpointResponse(checkpoints=[made])
+        )
+
+    async def ListLogKeys(self, request: Any, context: Any) -> Any:
+        keys = [
+            LogKey(shard="w0", version=1, vkey="instance/w0+abcd+AQID"),
+            LogKey(shard="w0", version=2, primary=True, vkey="instance/w0+bcde+AQIE"),
+        ]
+        return await self.daemon.answer("ListLogKeys", request, context, ListLogKeysResponse(keys=keys))
+
+    async def TailRecords(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        for answer in await self.daemon.answer("TailRecords", request, context, [TailRecordsResponse()]):
+            yield answer
+
+    async def ExportRecords(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        for answer in await self.daemon.answer("ExportRecords", request, context, []):
+            yield answer
+
+    async def RotateLogKey(self, request: Any, context: Any) -> Any:
+        answer = RotateLogKeyResponse(key=KEY, revision=8)
+        return await self.daemon.answer("RotateLogKey", request, context, answer)
 
     async def GetStatus(self, request: Any, context: Any) -> Any:
         provider = ProviderStatus(name="local", type="local", healthy=True)

@@ -180,8 +180,8 @@ async def test_other_methods_answer_as_the_blocking_ones(client: AsyncClient, da
     assert (await client.list_keys()).keys
     assert (await client.public_key("release")).versions[0].pem
     assert (await client.verify("release", b"s", message=b"x")).key_version
-    assert (await client.list_records()).records
-    assert (await client.get_record("w0", 7)).json
+    assert (await client.audit.list_records()).records
+    assert (await client.audit.get_record("w0", 7)).json
     assert (await client.status()).serving
     assert daemon.asked["GetKey"][0].min_revision == client.revision == 6
     assert (await client.adopt_key("old", "local:old/1-a.key", public_only=True)).key.name

@@ -237,8 +237,8 @@ def test_checksums_go_both_ways(settings: Settings, daemon: FakeDaemon) -> None:
 
 def test_pages_records_and_status(client: Client, daemon: FakeDaemon) -> None:
     assert isinstance(client.list_keys(page_size=2, page_token="t"), ListKeysResponse)
-    assert client.list_records(key="release", outcome="ok").records[0].operation == "sign"
-    assert client.get_record("w0", 7).json == '{"v":1}'
+    assert client.audit.list_records(key="release", outcome="ok").records[0].operation == "sign"
+    assert client.audit.get_record("w0", 7).json == '{"v":1}'
     assert client.status().serving
     assert daemon.asked["ListKeys"][0].page_token == "t"
     assert daemon.asked["GetRecord"][0].position.sequence == 7
