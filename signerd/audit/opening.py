@@ -43,7 +43,7 @@ def find(directory: Path, shard: str, instance: str, disk: Disk, known: Iterable
 def publishing_of(found: Found, disk: Disk, on_trouble: Callable[[str], None]) -> Publishing:
     """The tree of a log that was found, with what is published of it."""
     place, replay, published = found.place, found.replay, found.published
-    store = TileStore(place.directory, replay.edge(), disk, published.size if published else None)
+    store = TileStore(place.directory, replay.standing(), disk, published.size if published else None)
     origin = checkpoints.origin(place.instance, place.shard)
     made = Publishing(origin, place.directory, replay.growth, store, on_trouble)
     made.begin(replay.base, published)

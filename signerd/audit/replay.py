@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from signerd.audit.damage import inconsistent
-from signerd.audit.growth import Growth
+from signerd.audit.growth import Growth, Slab
 from signerd.audit.proofs import Nodes
 from signerd.audit.tile_checks import check_tiles
-from signerd.audit.tree import HEIGHT, WIDTH, Edge, TreeHead
+from signerd.audit.tiles import ENTRIES, tile_path
+from signerd.audit.tree import HEIGHT, WIDTH, Edge, Tile, TreeHead
+
+
+class Standing(NamedTuple):
+    """Up to where tiles are on the disk, and up to where they are durable.
+
+    `edge` is at `size`; `upper` are tiles of higher levels that may be missing.
+    """
+
+    size: int
+    synced: int
+    edge: Edge
+    upper: list[Tile]
 
 
 class Replay:
@@ -21,8 +35,9 @@ class Replay:
         self._sizes = {head.size for head in self._known}
         self._roots: dict[int, bytes] = {}
         self._waiting: list[bytes] = []
-        self._rows: list[list[bytes]] = []
-        self.base = 0
+        self._edge = Edge()
+        self._upper: list[Tile] = []
+        self._there = self.base = 0
         self.growth = Growth(Edge())
 
     @property
@@ -30,21 +45,20 @@ class Replay:
         """How many records the log has."""
         return self.growth.size + len(self._waiting)
 
-    def edge(self) -> Edge:
-        """The edge of the tiles that are synced: all of entries whose records are no longer ahead."""
-        return Edge(self.base, self._rows)
+    def standing(self) -> Standing:
+        """The tiles that are on the disk as they should be."""
+        return Standing(self._there, self.base, self._edge, self._upper)
 
     def begin(self, first_sequence: int) -> None:
         """Begin with the oldest record of the write-ahead file. Raises AUDIT_CORRUPT, OSError."""
-        self.base = first_sequence - 1 + -(first_sequence - 1) % WIDTH
+        self._there = self.base = first_sequence - 1 + -(first_sequence - 1) % WIDTH
         # Full tiles only: a partial one may not have outlived a crash.
         nodes = Nodes(self._directory, derive=True)
-        level = 0
-        while count := self.base >> HEIGHT * level:
+        rows: list[list[bytes]] = []
+        while count := self.base >> HEIGHT * len(rows):
             number, width = divmod(count, WIDTH)
-            self._rows.append(nodes.tile(level, number, width)[:width] if width else [])
-            level += 1
-        self.growth = Growth(self.edge())
+            rows.append(nodes.tile(len(rows), number, width)[:width] if width else [])
+        self.growth, self._edge = Growth(Edge(self.base, rows)), Edge(self.base, rows)
 
     def take(self, sequence: int, body: bytes) -> None:
         """Take the next record."""
@@ -55,10 +69,21 @@ class Replay:
             self._grow()
 
     def _grow(self) -> None:
-        self.growth.add(self._waiting)
+        for slab in self.growth.add(self._waiting):
+            if slab.end == self._there + WIDTH and self._stands(slab):
+                self._upper += self._edge.extend([slab.tile.root], 1)
+                self._there = slab.end
         self._waiting.clear()
         if self.size in self._sizes:
             self._roots[self.size] = self.growth.head().root
+
+    def _stands(self, slab: Slab) -> bool:
+        number = slab.tile.number
+        files = {tile_path(0, number): slab.tile.hashes, tile_path(ENTRIES, number): slab.bundle}
+        try:
+            return all((self._directory / file).read_bytes() == data for file, data in files.items())
+        except OSError:
+            return False
 
     def finish(self) -> None:
         """All records were taken.

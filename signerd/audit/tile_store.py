@@ -17,6 +17,7 @@ from signerd.audit import checkpoints
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.disk import Disk
 from signerd.audit.growth import Partial, Slab, slabs
+from signerd.audit.replay import Standing
 from signerd.audit.segments import read_header, segments_in
 from signerd.audit.tiles import (
     ENTRIES,
@@ -28,7 +29,7 @@ from signerd.audit.tiles import (
     tile_path,
     widths,
 )
-from signerd.audit.tree import WIDTH, Edge, Tile
+from signerd.audit.tree import WIDTH, Edge
 from signerd.audit.wal import frames
 
 NEW: Final = "new"
@@ -36,18 +37,16 @@ NEW: Final = "new"
 
 
 class TileStore:
-    """Belongs to one thread. `edge` is where the tiles are durable: at a multiple of 256.
+    """Belongs to one thread, and goes on where tiles stand.
 
     All methods raise OSError, and AUDIT_CORRUPT where the write-ahead file is damaged; then the call may be repeated.
     """
 
-    def __init__(self, directory: Path, edge: Edge, disk: Disk, published: int | None) -> None:
+    def __init__(self, directory: Path, standing: Standing, disk: Disk, published: int | None) -> None:
         self._directory = directory
         self._disk = disk
-        self._edge = edge
         self._published = published
-        self._synced = self.size = edge.size
-        self._unwritten: list[Tile] = []
+        self.size, self._synced, self._edge, self._unwritten = standing
         self._partials: set[str] = set()
         self._stale: set[str] = set()
 
@@ -79,7 +78,7 @@ class TileStore:
     def _write_upper(self) -> None:
         while self._unwritten:
             tile = self._unwritten[0]
-            self._write(tile_path(tile.level, tile.number), tile.hashes)
+            self._mend(tile_path(tile.level, tile.number), tile.hashes)
             del self._unwritten[0]
 
     def _write(self, file: str, data: bytes) -> None:

@@ -195,3 +195,18 @@ async def test_a_log_with_another_root_than_the_known_is_refused(tmp_path: Path)
     with pytest.raises(SignerdError, match="has another root at 257"):
         await opened(tmp_path, known=[head._replace(root=bytes(32))])
     await (await opened(tmp_path, known=[head])).close()
+
+
+async def test_tiles_that_stand_are_not_written_again(tmp_path: Path) -> None:
+    log = await opened(tmp_path, tuning=replace(SMALL, segment_bytes=1 << 20))
+    await fill(log, 600)
+    await publish(log)
+    await log.close()
+    shard = tmp_path / "0"
+    spoil(shard / "tile/0/001", 1, random.Random(1))
+    before = {file: (shard / file).stat().st_ino for file in files(tmp_path)}
+
+    await reopened(tmp_path)
+    changed = {file for file, inode in before.items() if (shard / file).stat().st_ino != inode}
+    assert changed == {"checkpoint"}
+    assert (shard / "tile/0/001").exists()
