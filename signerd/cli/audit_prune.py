@@ -46,6 +46,7 @@ def prune(ctx: click.Context, before: int, plan: bool, yes: bool) -> None:
     """
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    from signerd.client.arguments import new_id
     from signerd.client.methods import Method
     from signerd.v1.admin_pb2 import PruneRecordsRequest, PruneRecordsResponse
 
@@ -55,7 +56,7 @@ def prune(ctx: click.Context, before: int, plan: bool, yes: bool) -> None:
         raise click.UsageError("--before must be at least a day ago")
     method = Method("/signerd.v1.Admin/PruneRecords", PruneRecordsRequest, PruneRecordsResponse)
     with connect(ctx) as client:
-        request = PruneRecordsRequest(before=Timestamp(seconds=before), plan_only=plan)
+        request = PruneRecordsRequest(before=Timestamp(seconds=before), plan_only=plan, request_id=new_id())
         answer = client.call(method, request, timeout=SECONDS)
     if shows_table(ctx):
         title = "WOULD BE DELETED" if plan else "DELETED"

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from signerd.auditor.checkpoints import parse_checkpoint
 from signerd.auditor.proofs import Proof
 from signerd.cli.evidence.tallies import SIGNING, Quote
+from signerd.client.arguments import new_id
 from signerd.client.methods import LIST_RECORDS, Method
 from signerd.v1 import audit_pb2, evidence_pb2
 
@@ -45,14 +46,18 @@ class Source:
 
     def heads(self, since: datetime, until: datetime) -> GetHeadsResponse:
         """The logs at begin and end of a period."""
-        request = evidence_pb2.GetHeadsRequest(since=_timestamp(since), until=_timestamp(until))
+        request = evidence_pb2.GetHeadsRequest(
+            since=_timestamp(since), until=_timestamp(until), request_id=new_id()
+        )
         return self.client.call(_HEADS, request, timeout=SECONDS)
 
     def entries(self, shard: ShardHeads) -> Iterator[Sequence[bytes]]:
         """Records of the period in the order of the log, some at a time."""
         at = shard.begin.size
         while at < shard.end.size:
-            request = evidence_pb2.GetEntriesRequest(shard=shard.shard, first=at + 1, last=shard.end.size)
+            request = evidence_pb2.GetEntriesRequest(
+                shard=shard.shard, first=at + 1, last=shard.end.size, request_id=new_id()
+            )
             found = self.client.call(_ENTRIES, request, timeout=SECONDS).entries
             at += len(found)
             yield found
@@ -66,6 +71,7 @@ class Source:
                 shard=shard.shard,
                 size=checkpoint.head.size,
                 sequences=[one.sequence for one in some],
+                request_id=new_id(),
             )
             found = self.client.call(_INCLUSIONS, request, timeout=SECONDS).inclusions
             for quote, one in zip(some, found, strict=True):
@@ -73,7 +79,7 @@ class Source:
 
     def grants(self) -> Sequence[Grant]:
         """Who may do what."""
-        return self.client.call(_GRANTS, evidence_pb2.ListGrantsRequest()).grants
+        return self.client.call(_GRANTS, evidence_pb2.ListGrantsRequest(request_id=new_id())).grants
 
     def keys(self) -> list[Key]:
         """All keys, the log's own too."""
@@ -102,7 +108,7 @@ class Source:
         wanted = audit_pb2.RecordFilter(
             key=key, version=version, operation=operation, outcome="ok", until=_timestamp(until)
         )
-        request = audit_pb2.ListRecordsRequest(page_size=1, filter=wanted)
+        request = audit_pb2.ListRecordsRequest(page_size=1, filter=wanted, request_id=new_id())
         while True:
             page = self.client.call(LIST_RECORDS, request, timeout=SECONDS)
             if page.records:
@@ -113,7 +119,9 @@ class Source:
 
     def seal(self, digest: str, since: str, until: str) -> RecordEvidenceResponse:
         """Put the digest of the manifest on record."""
-        request = evidence_pb2.RecordEvidenceRequest(digest=digest, since=since, until=until)
+        request = evidence_pb2.RecordEvidenceRequest(
+            digest=digest, since=since, until=until, request_id=new_id()
+        )
         return self.client.call(_SEAL, request, timeout=SECONDS)
 
 
