@@ -220,3 +220,10 @@ def test_a_tile_left_by_pruning_must_fit(tmp_path: Path) -> None:
     assert not log.verify().is_wrong
     log.put("tile/0/000", tiles(log.log.leaves)["tile/0/002"])
     assert log.problem()[0] == "tile/0/000"
+
+
+def test_a_bundle_has_as_many_entries_as_its_name_says(tmp_path: Path) -> None:
+    log = TestLog(records(50), tail=[record(number) for number in range(51, 61)])
+    disk = OnDisk(tmp_path, log)
+    disk.put("tile/entries/000.p/50", bundle(records(60)))
+    assert disk.problem() == ("tile/entries/000.p/50", "has 60 entries, not 50")
