@@ -13,8 +13,8 @@ from signerd.auditor.checkpoints import parse_checkpoint
 from signerd.auditor.proofs import Proof
 from signerd.cli.evidence.tallies import SIGNING, Quote
 from signerd.client.arguments import new_id
-from signerd.client.methods import LIST_RECORDS, Method
-from signerd.v1 import audit_pb2, evidence_pb2
+from signerd.client.methods import Method
+from signerd.v1 import evidence_pb2
 
 if TYPE_CHECKING:
     from signerd.client import Client
@@ -94,28 +94,30 @@ class Source:
 
     def log_keys(self) -> bytes:
         """The file log.pub: what checkpoints are verified with."""
-        method = Method(
-            "/signerd.v1.Audit/ListLogKeys", audit_pb2.ListLogKeysRequest, audit_pb2.ListLogKeysResponse
-        )
-        keys = self.client.call(method, audit_pb2.ListLogKeysRequest()).keys
-        return "".join(f"{one.vkey}\n" for one in keys).encode()
+        return "".join(f"{one.vkey}\n" for one in self.client.audit.log_keys()).encode()
 
     def last_use(self, key: str, version: int, until: datetime) -> str:
         """When a version signed for the last time before a moment, RFC 3339; empty if it never did."""
         return max(self._last(key, version, operation, until) for operation in SIGNING)
 
     def _last(self, key: str, version: int, operation: str, until: datetime) -> str:
-        wanted = audit_pb2.RecordFilter(
-            key=key, version=version, operation=operation, outcome="ok", until=_timestamp(until)
-        )
-        request = audit_pb2.ListRecordsRequest(page_size=1, filter=wanted, request_id=new_id())
+        token = ""
         while True:
-            page = self.client.call(LIST_RECORDS, request, timeout=SECONDS)
+            page = self.client.audit.list_records(
+                page_size=1,
+                page_token=token,
+                key=key,
+                version=version,
+                operation=operation,
+                outcome="ok",
+                until=until,
+                timeout=SECONDS,
+            )
             if page.records:
                 return page.records[0].time.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")
-            if not page.next_page_token:
+            token = page.next_page_token
+            if not token:
                 return ""
-            request.page_token = page.next_page_token
 
     def seal(self, digest: str, since: str, until: str) -> RecordEvidenceResponse:
         """Put the digest of the manifest on record."""
