@@ -10,7 +10,7 @@ from signerd.audit.damage import inconsistent
 from signerd.audit.growth import Growth, Slab
 from signerd.audit.proofs import Nodes
 from signerd.audit.tile_checks import check_tiles
-from signerd.audit.tiles import ENTRIES, tile_path
+from signerd.audit.tiles import ENTRIES, minimum_index, tile_path
 from signerd.audit.tree import HEIGHT, WIDTH, Edge, Tile, TreeHead
 
 
@@ -37,7 +37,7 @@ class Replay:
         self._waiting: list[bytes] = []
         self._edge = Edge()
         self._upper: list[Tile] = []
-        self._there = self.base = 0
+        self._there = self.base = self._pruned = 0
         self.growth = Growth(Edge())
 
     @property
@@ -52,6 +52,7 @@ class Replay:
     def begin(self, first_sequence: int) -> None:
         """Begin with the oldest record of the write-ahead file. Raises AUDIT_CORRUPT, OSError."""
         self._there = self.base = first_sequence - 1 + -(first_sequence - 1) % WIDTH
+        self._pruned = minimum_index(self._directory)
         # Full tiles only: a partial one may not have outlived a crash.
         nodes = Nodes(self._directory, derive=True)
         rows: list[list[bytes]] = []
@@ -70,8 +71,10 @@ class Replay:
 
     def _grow(self) -> None:
         for slab in self.growth.add(self._waiting):
-            if slab.end == self._there + WIDTH and self._stands(slab):
-                self._upper += self._edge.extend([slab.tile.root], 1)
+            # What was pruned is not made again, though the write-ahead file may still have it.
+            if slab.end == self._there + WIDTH and (slab.end <= self._pruned or self._stands(slab)):
+                upper = self._edge.extend([slab.tile.root], 1)
+                self._upper += [] if slab.end <= self._pruned else upper
                 self._there = slab.end
         self._waiting.clear()
         if self.size in self._sizes:
