@@ -47,7 +47,8 @@ class Replay:
 
     def standing(self) -> Standing:
         """The tiles that are on the disk as they should be."""
-        return Standing(self._there, self.base, self._edge, self._upper)
+        pruned = self._pruned - self._pruned % WIDTH
+        return Standing(self._there, max(self.base, min(pruned, self._there)), self._edge, self._upper)
 
     def begin(self, first_sequence: int) -> None:
         """Begin with the oldest record of the write-ahead file. Raises AUDIT_CORRUPT, OSError."""
