@@ -11,6 +11,7 @@ import structlog
 
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.log import Log
+from signerd.audit.notes import parse
 from signerd.engine.log_figures import MirrorFigures, WitnessFigures
 from signerd.engine.outside import Outside, proof
 from signerd.mirrors.mirror import Mirror
@@ -82,23 +83,25 @@ class Anchors:
                 found.append(f"audit log: witness {one.name} {one.problem}")
         return found
 
-    async def cosign(self, made: Checkpoint, text: bytes) -> list[bytes]:
-        """Signature lines of the witnesses that cosign; none without witnesses."""
+    async def cosign(self, made: Checkpoint) -> dict[str, bytes]:
+        """Signature lines of the witnesses that cosign, by name; none without witnesses."""
         if self.witnesses is None:
-            return []
-        asked = Submission(made.size, text, made.note)
+            return {}
+        asked = Submission(made.size, parse(made.note).text, made.note)
         done = await self.witnesses.cosign(asked, self._prove)
         why = done.disowned(self.log.tree_head().size)
         if why and not self.problem:
             self.problem = f"audit log: {why}: this log was cut or put back"
             logger.error("a witness disowns the audit log", problem=why)
-        return [one.line for one in done.cosignatures]
+        return {one.name: one.line for one in done.cosignatures}
 
     async def _prove(self, old: int, size: int) -> Sequence[bytes]:
         return await proof(self.outside.directory, old, size, self.log)
 
     def mirror(self, made: Checkpoint) -> None:
         """Have a checkpoint copied in the background, with all that it covers."""
+        if made == self._newest:
+            return
         self._newest = made
         self._changed.set()
 

@@ -79,6 +79,8 @@ class Checkpointer:
     problem: str = ""
     superseded: asyncio.Event = field(default_factory=asyncio.Event)
     _proven: Checkpoint | None = None
+    _signed: Checkpoint | None = None
+    _cosigned: dict[str, bytes] = field(default_factory=dict)
     _known: Mapping[str, KeptCheckpoint] = field(default_factory=dict)
     _waiters: list[Waiter] = field(default_factory=list)
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -150,8 +152,10 @@ class Checkpointer:
             return
         if self._idle() and self.meter.age() >= self.timing.heartbeat:
             await self._note(HEARTBEAT, "")
-        if self._waiters or not self._idle():
+        if not self._idle() or (self._waiters and self._proven is None):
             await self.make()
+        elif self._signed is not None and len(self._cosigned) < self.anchors.quorum:
+            await self._anchor(self._signed)
         self._known = await self.state.all()
 
     def _idle(self) -> bool:
@@ -188,13 +192,17 @@ class Checkpointer:
         self.meter.made(head.size)
         if not self.anchors.required:
             self._release(made)
-        await self._anchor(made, text)
+        self._signed, self._cosigned = made, {}
+        await self._anchor(made)
         return made
 
-    async def _anchor(self, made: Checkpoint, text: bytes) -> None:
-        lines = await self.anchors.cosign(made, text)
-        if lines:
-            made = made._replace(note=made.note + b"".join(lines))
+    async def _anchor(self, made: Checkpoint) -> None:
+        """Have a checkpoint cosigned by those who did not yet, and copied."""
+        before = len(self._cosigned)
+        self._cosigned |= await self.anchors.cosign(made)
+        lines = list(self._cosigned.values())
+        made = made._replace(note=made.note + b"".join(lines))
+        if len(lines) > before:
             await self._keep(made)
         self.anchors.mirror(made)
         if not self.anchors.required:
