@@ -69,8 +69,9 @@ class TileStore:
 
     def _put(self, slab: Slab, write: Callable[[str, bytes], None]) -> None:
         if slab.end > self.size:
-            write(tile_path(ENTRIES, slab.tile.number), slab.bundle)
+            # The tile first: who finds a bundle finds its proof.
             write(tile_path(0, slab.tile.number), slab.tile.hashes)
+            write(tile_path(ENTRIES, slab.tile.number), slab.bundle)
             self.size = slab.end
             self._unwritten += self._edge.extend([slab.tile.root], 1)
         self._write_upper()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
 from signerd.audit.growth import Slab
@@ -18,6 +19,8 @@ from signerd.errors import Reason, SignerdError
 logger = logging.getLogger(__name__)
 BACKLOG: Final = 4 << 20
 """Bytes of bundles that wait for the thread; what comes then is read from the write-ahead file later."""
+PAUSE: Final = 1.0
+"""Seconds after a failure before a bundle is tried again."""
 TRIM_EVERY: Final = 64
 """Bundles after which the write-ahead file is trimmed also without a checkpoint."""
 
@@ -40,7 +43,7 @@ class Order(NamedTuple):
 
 
 class Tiler(threading.Thread):
-    """Does what it is given in that order. A bundle that can't be written is left: the next makes up for it."""
+    """Does what it is given in that order. A bundle that can't be written is left: a later one makes up for it."""
 
     def __init__(self, store: TileStore, watcher: Watcher, shard: str) -> None:
         super().__init__(name=f"tiles-{shard}", daemon=True)
@@ -49,7 +52,8 @@ class Tiler(threading.Thread):
         self._store = store
         self._watcher = watcher
         self._backlog = 0
-        self._failing = False
+        self._error: OSError | SignerdError | None = None
+        self._again = 0.0
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     def put(self, slab: Slab) -> None:
@@ -77,12 +81,17 @@ class Tiler(threading.Thread):
                     self._tell(finish, job.done, error)
                     due = True
                 else:
-                    error = self._try(partial(TileStore.put, slab=job))
+                    error = self._put(job)
                     self._tell(self._written, len(job.bundle))
                     due = job.tile.number % TRIM_EVERY == 0
                 self._judge(error or (self._try(TileStore.trim) if due else None))
         finally:
             self._tell(finish, self.ended, None)
+
+    def _put(self, slab: Slab) -> OSError | SignerdError | None:
+        if self._error is not None and monotonic() < self._again:
+            return self._error  # to look for what is missing takes time, each time
+        return self._try(partial(TileStore.put, slab=slab))
 
     def _try(self, run: Callable[[TileStore], None]) -> OSError | SignerdError | None:
         try:
@@ -95,11 +104,12 @@ class Tiler(threading.Thread):
         return None
 
     def _judge(self, error: OSError | SignerdError | None) -> None:
-        if error is not None and not self._failing:
+        if error is not None and self._error is None:
             self._tell(self._watcher.tiles_failed, reason(error))
-        elif error is None and self._failing:
+        elif error is None and self._error is not None:
             self._tell(self._watcher.tiles_written)
-        self._failing = error is not None
+        if error is not self._error:
+            self._error, self._again = error, monotonic() + PAUSE
 
     def _written(self, length: int) -> None:
         self._backlog -= length

@@ -32,9 +32,11 @@ class TileDisk(Disk):
         self.fault: int | None = None
         self.gate = threading.Event()
         self.gate.set()
+        self.tries = 0
 
     def replace(self, path: Path, data: bytes, new: Path, *, sync: bool = False) -> None:
         self.gate.wait(10)
+        self.tries += 1
         if self.fault is not None:
             raise OSError(self.fault, os.strerror(self.fault))
         super().replace(path, data, new, sync=sync)
@@ -196,6 +198,20 @@ async def test_tiles_that_can_not_be_written_stop_nobody_and_come_later(tmp_path
     assert told == [[f"tiles of the audit log can't be written: {os.strerror(fault)}"], []]
     assert check(tmp_path / "0") == 600
     assert {"tile/0/000", "tile/0/001", "tile/0/002.p/88"} < files(tmp_path)
+
+
+async def test_tiles_that_can_not_be_written_are_not_tried_for_each_bundle(tmp_path: Path) -> None:
+    disk = TileDisk()
+    log = await opened(tmp_path, disk, tuning=LARGE)
+    disk.fault = errno.EROFS
+    await fill(log, 100 * WIDTH, step=2000)
+    await log.close()
+
+    assert 1 <= disk.tries < 30
+    disk.fault = None
+    await (await opened(tmp_path, disk)).close()
+    assert check(tmp_path / "0") == 100 * WIDTH
+    assert "tile/0/099" in files(tmp_path)
 
 
 async def test_a_disk_that_hangs_under_tiles_holds_up_no_record_and_no_memory(tmp_path: Path) -> None:
