@@ -52,7 +52,7 @@ def vault_approle(directory: Path) -> Iterator[Rig]:
             "role_id": {"env": "ROLE_ID"},
             "secret_id": {"env": "SECRET_ID"},
         }
-        yield Rig(section, [*environment.values(), server.token], server.kill, environment)
+        yield Rig(section, [*environment.values(), server.token, vault_auth.ISSUED], server.kill, environment)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any
 from tests.support.servers.vault_engine import Refused
 
 ROOT_TOKEN = "s.rootTokenOfTheFakeVault1"
+ISSUED = "s.issued-"
+"""How every token begins that a log-in gives."""
 ROLE_ID = "5f0d1c2e-role-id-of-the-tests"
 SECRET_ID = "9b8a7f6e-secret-id-of-the-tests"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzaWduZXJkIn0.c2lnbmF0dXJl"
@@ -51,7 +53,7 @@ class Auth:
         return self.made()
 
     def made(self) -> dict[str, Any]:
-        token, now = f"s.{secrets.token_hex(12)}", time.monotonic()
+        token, now = f"{ISSUED}{secrets.token_hex(12)}", time.monotonic()
         self.tokens[token] = Lease(now, now + self.ttl, self.renewable)
         return self._shown(token, self.ttl)
 
