@@ -65,9 +65,7 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--operation", default="", metavar="O", help="Of this operation, such as sign or create-key."
     )
-    @click.option(
-        "--outcome", type=click.Choice(["ok", "refused", "failed"]), default="", help="Of this outcome."
-    )
+    @click.option("--outcome", type=click.Choice(["ok", "refused", "failed"]), help="Of this outcome.")
     @click.option(
         "--reason", default="", metavar="R", help="Refused or failed for this reason, such as KEY_NOT_FOUND."
     )
@@ -86,6 +84,11 @@ def _checked(**given: Any) -> FilterOptions:
     name, version = split_name(given["key"])
     if version and given["version"] not in (0, version):
         raise click.UsageError(f"{given['key']!r} and --version {given['version']} contradict each other")
-    given |= {"key": name, "version": version or given["version"], "digest": given["digest"].lower()}
+    given |= {
+        "key": name,
+        "version": version or given["version"],
+        "digest": given["digest"].lower(),
+        "outcome": given["outcome"] or "",
+    }
     found: FilterOptions = {**given}  # type: ignore[typeddict-item]
     return found
