@@ -67,10 +67,9 @@ class Recorder:
         if pause:
             raise limited(pause)
 
-    def admit_batch(self, caller: Caller, operation: str, records: int) -> None:
-        """As `admit`, for many at once."""
+    def check_batch(self, caller: Caller) -> None:
+        """Raise RATE_LIMITED for a caller whose batches are nothing but refusals."""
         self.refusals.check_batch(caller, time())
-        self.admit(caller, operation, records)
 
     def failure(self, problem: BaseException) -> SignerdError:
         """The error to answer with; what is not a SignerdError is a defect: logged, and shown as INTERNAL only."""
@@ -157,7 +156,9 @@ class Recorder:
         """Whether space that is kept for administration may be used: for the end of what was begun, too."""
         if not self.log.scarce or caller is DAEMON or facts.intent:
             return True
-        return facts.operation not in REQUESTS and (facts.error is None or not facts.error.refused)
+        error = facts.error
+        turned_away = error is not None and (error.refused or error.reason is Reason.AUDIT_UNAVAILABLE)
+        return facts.operation not in REQUESTS and not turned_away
 
     async def tell_counts(self, *, all_of_them: bool = False) -> None:
         """Put counted refusals on record: of the minutes that are over, or all. What can't be written is kept."""

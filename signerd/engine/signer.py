@@ -60,7 +60,7 @@ class Signer:
     async def sign_batch(self, caller: Caller, calls: Sequence[SignCall]) -> None:
         """Sign many inputs, each with a signature or error of its own; returns after all records are durable."""
         check_batch_size(len(calls))
-        self.recorder.admit_batch(caller, "sign", len(calls))
+        self.recorder.admit(caller, "sign", len(calls))
         started = perf_counter_ns()
         for call in calls:
             name_operation(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
@@ -20,6 +20,7 @@ from signerd.engine.recorder import Facts
 from signerd.engine.requests import ReadCall, SignCall, StreamCall
 from signerd.engine.signer import Signer, check_batch_size
 from signerd.engine.streams import StreamSigner
+from signerd.engine.turns import Turns
 from signerd.engine.verifier import Verifier
 from signerd.errors import Reason, SignerdError
 from signerd.rpc.calls import Lingering
@@ -35,6 +36,8 @@ from signerd.rpc.messages import (
 from signerd.rpc.status import to_status
 from signerd.v1 import signer_pb2 as pb
 
+BATCH_ITEMS = 10_000
+"""Items of batches that are under way at once: each takes some KiB until its answer is sent."""
 IDLE = 30.0
 """Seconds that a stream may wait for its next message."""
 
@@ -49,6 +52,7 @@ class SigningMethods:
     directory: Directory
     shard: str
     prover: Prover
+    turns: Turns = field(default_factory=lambda: Turns(BATCH_ITEMS))
 
     async def sign(self, caller: Caller, request: pb.SignRequest) -> bytes:
         """Sign one input."""
@@ -84,15 +88,11 @@ class SigningMethods:
             )
             await self.signer.recorder.note(caller, refused)
             raise
-        calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
-        await self.signer.sign_batch(caller, calls)
-        response, counted = pb.BatchSignResponse(), False
-        for call in calls:
-            if call.error is not None:
-                counted = counted or call.error.counted
-                response.results.add(error=to_status(call.error, call.request_id))
-            else:
-                fill_response(response.results.add().response, call, self.shard, call.checksum is not None)
+        async with self.turns.of(len(request.items)):
+            self.signer.recorder.check_batch(caller)
+            calls = [batch_item(request, index, item) for index, item in enumerate(request.items)]
+            await self.signer.sign_batch(caller, calls)
+            response = self._batch_response(calls)
         await self._prove(
             [
                 result.response
@@ -100,9 +100,18 @@ class SigningMethods:
                 if item.want_proof and result.HasField("response")
             ]
         )
-        if counted:
+        if any(call.error is not None and call.error.counted for call in calls):
             raise Lingering(response.SerializeToString())
         return response.SerializeToString()
+
+    def _batch_response(self, calls: Sequence[SignCall]) -> pb.BatchSignResponse:
+        response = pb.BatchSignResponse()
+        for call in calls:
+            if call.error is not None:
+                response.results.add(error=to_status(call.error, call.request_id))
+            else:
+                fill_response(response.results.add().response, call, self.shard, call.checksum is not None)
+        return response
 
     async def sign_stream(self, caller: Caller, messages: AsyncIterator[bytes]) -> bytes:
         """Sign a stream."""
