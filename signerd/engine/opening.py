@@ -30,6 +30,7 @@ from signerd.state.shards import Claim, Shards
 
 logger = structlog.get_logger(__name__)
 BEGUN: Final = "shard-begun"
+GIVEN_UP: Final = "it was given up, since others have a checkpoint that is not of this log"
 ATTEMPTS: Final = 8
 """Names that are tried before it is given up: a mirror may know more of them than a database that was put back."""
 
@@ -102,9 +103,9 @@ class Opener:
             ) from None
 
     async def _opened(self) -> OpenedShard:
-        claimed = [one for one in await self.shards.all() if one.base == self.place.base and not one.ended]
+        claimed = [one for one in await self.shards.all() if one.base == self.place.base]
         known = await asyncio.to_thread(self._marks, claimed)
-        mine = [one for one in claimed if known.get(one.name) == Mark(one.token, one.inode)]
+        mine = [one for one in claimed if not one.ended and known.get(one.name) == Mark(one.token, one.inode)]
         if not mine:
             return await self._new(known, await self._lost(claimed, known))
         found = await self._reopened(mine[-1])
@@ -151,7 +152,8 @@ class Opener:
         for claim in reversed(claimed):
             mark = known.get(claim.name)
             if mark is not None and mark.token == claim.token:
-                return Before(claim.name, "its directory is a copy", await self._kept(claim.name))
+                why = GIVEN_UP if claim.ended else "its directory is a copy"
+                return Before(claim.name, why, await self._kept(claim.name))
             if claim.place == self.place.where:
                 why = "its directory is gone" if mark is None else "its directory is another one"
                 return Before(claim.name, why, await self._kept(claim.name))
