@@ -220,6 +220,7 @@ async def stop(worker: Worker) -> None:
     await methods.keys.creator.settle()
     await methods.material.adopter.tasks.settle()
     await worker.parts.creator.settle()
+    await methods.admin.rotator.tasks.settle()
     with contextlib.suppress(SignerdError):
         await worker.gate.recorder.tell_counts(all_of_them=True)
         await record_life(worker, "stop")
