@@ -42,6 +42,7 @@ audit:
   directory: /var/lib/signerd/audit
   gather: 5ms                 # how long a group of records waits for more before it is synced
   segment: 16MiB              # a new file of the write-ahead log begins at this size
+  # retention: 400d           # older records are deleted; without it none are
   # reserve: 1GiB             # free space kept for administration: below it requests are refused
   budget:                     # what one identity may put on record, in each worker
     records: 50000            # a second; beyond, its requests are refused
