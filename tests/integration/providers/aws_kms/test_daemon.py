@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from signerd.audit.reading import list_records
 from signerd.core.algorithms import DEFAULT
 from signerd.core.private_keys import generate
 from signerd.v1.keys_pb2 import AdoptKeyRequest, CheckKeysRequest, DiscoverKeysRequest
@@ -113,7 +114,8 @@ async def test_an_alias_that_was_moved_or_removed_is_put_right(daemon: Daemon, f
     (finding,) = (await daemon.call("Keys/CheckKeys", CheckKeysRequest())).findings
     assert finding.ok
     assert fake.kms.aliases == {"alias/signerd/release": made.id}
-    assert "promote-key" in [record.operation for record in daemon.records()]
+    entries = list_records(daemon.home / "audit", page_size=1000).entries
+    assert "promote-key" in [entry.record.operation for entry in entries]
 
 
 async def test_an_alias_of_somebody_else_is_told_by_a_check(daemon: Daemon, fake: FakeKms) -> None:

@@ -14,7 +14,7 @@ from tests.support.servers.gcp import RING, GcpServer, setup
 def subject(running: GcpServer) -> Subject:
     return Subject(
         type_name="gcp-kms",
-        open=lambda: build(setup(running.endpoint)),
+        open=lambda: build(setup(running.endpoint, call=60.0)),
         unknown_uri=f"gcp-kms://{RING}/cryptoKeys/nobody/cryptoKeyVersions/1",
         key_uri=lambda uri: uri.partition("/cryptoKeyVersions/")[0],
     )
