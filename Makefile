@@ -9,6 +9,8 @@ TYPED := signerd tests tools bench
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 PYTEST := $(RUN) -m pytest $(PYTEST_ARGS)
+# Most of these tests wait for processes of their own: more of them than cores.
+BESIDE := -n 4 -m "not soak and not alone"
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -29,8 +31,9 @@ test: venv ## unit tests, the conformance suite of every provider, and the comma
 integration: venv ## tests against real servers on this machine
 	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 kube-apiserver \
 	  || echo "integration: tests of what is missing are skipped"
-	@$(PYTEST) tests/integration --ignore=tests/integration/providers
-	@$(PYTEST) -n auto --maxprocesses=4 --dist loadfile tests/integration/providers
+	@$(PYTEST) $(BESIDE) --dist worksteal tests/integration --ignore=tests/integration/providers
+	@$(PYTEST) $(BESIDE) --dist loadfile tests/integration/providers
+	@$(PYTEST) -m "alone and not soak" tests/integration
 
 .PHONY: interop
 interop: venv ## tests with real clients (cosign v2 and v3, openssl, tessera's fsck)
@@ -47,10 +50,9 @@ lint: venv ## style, types, import layers, generated code and text, .proto files
 	@echo "lint: ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --diff .
-	@echo "lint: mypy, Python 3.11"
-	@$(BIN)/mypy --no-error-summary $(TYPED)
-	@echo "lint: mypy, Python 3.13"
-	@$(BIN)/mypy --no-error-summary $(TYPED) --python-version 3.13
+	@echo "lint: mypy, Python 3.11 and 3.13"
+	@$(BIN)/mypy --no-error-summary $(TYPED) --python-version 3.13 & newer=$$!; \
+	  $(BIN)/mypy --no-error-summary $(TYPED); older=$$?; wait $$newer && exit $$older
 	@echo "lint: import layers"
 	@out=$$($(BIN)/lint-imports) || { echo "$$out"; exit 1; }
 	@echo "lint: generated code"

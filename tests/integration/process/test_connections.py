@@ -132,6 +132,7 @@ def check_many(
     tell(f"{MANY} parallel {what}: {len(signed)} signed, {dict(refused)} refused, peak RSS {peak} MiB")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("connections", [1, CONNECTIONS])
 async def test_very_many_parallel_requests(daemon: Daemon, connections: int) -> None:
     async with AsyncExitStack() as stack:
@@ -141,6 +142,7 @@ async def test_very_many_parallel_requests(daemon: Daemon, connections: int) -> 
     check_many(daemon, signed, refused, f"requests on {connections} connections")
 
 
+@pytest.mark.alone
 async def test_very_many_parallel_streams(daemon: Daemon) -> None:
     async with AsyncExitStack() as stack:
         channels = [

@@ -39,6 +39,7 @@ def memory_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         yield Path(made)
 
 
+@pytest.mark.alone
 def test_a_thousand_keys_do_not_slow_the_start(
     new_daemon: NewDaemon, memory_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
