@@ -74,6 +74,8 @@ class Recorder:
     def failure(self, problem: BaseException) -> SignerdError:
         """The error to answer with; what is not a SignerdError is a defect: logged, and shown as INTERNAL only."""
         if isinstance(problem, SignerdError):
+            # Its frames hold the request, which holds the error: a flood of such rings would fill the memory.
+            problem.__context__ = problem.__traceback__ = None
             return problem
         if isinstance(problem, asyncio.CancelledError):
             return SignerdError(Reason.CANCELLED)
