@@ -63,7 +63,7 @@ def main(ctx: click.Context, connection: Connection) -> None:
 
     \b
     Exit codes: 0 ok, 1 the signature or log does not verify, 2 usage, 3 refused,
-    4 unavailable or could not be checked, 5 not found, 6 the end of an audit log is unproven.
+    4 unavailable or could not be checked, 5 not found, 6 not proven: the end of an audit log, a signature.
     """
     ctx.meta[Connection.META] = connection
 

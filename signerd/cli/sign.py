@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from signerd.cli.connection import connect
+from signerd.cli.exits import Exit
 from signerd.cli.files import LARGE, length_of, opened, write_whole
 from signerd.cli.names import named_version
 from signerd.cli.options import (
@@ -19,7 +20,7 @@ from signerd.cli.options import (
     payload_type_option,
     version_option,
 )
-from signerd.cli.output import shows_table, write_message
+from signerd.cli.output import plain, shows_table, write_message
 from signerd.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ class Wanted:
     envelope: bool
     raw: bool
     output_signature: Path | None
+    proof: Path | None
     file: Path | None
+
+    @property
+    def wants_proof(self) -> bool:
+        """Whether the answer is to have a proof."""
+        return self.proof is not None
 
     def check(self) -> None:
         """Raise UsageError where the options contradict each other."""
@@ -67,6 +74,12 @@ class Wanted:
     metavar="F",
     help="Write to file F, whole or not at all, instead of stdout.",
 )
+@click.option(
+    "--proof",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="F",
+    help="Write to file F the proof (.tlog-proof) that the audit log has the signature's record.",
+)
 @click.argument("file", metavar="[FILE|-]", type=click.Path(path_type=Path), required=False)
 @output_option
 @click.pass_context
@@ -76,6 +89,9 @@ def sign(ctx: click.Context, /, **given: Any) -> None:
 
     The signature is written as base64; with -o json the whole answer is. Large files are sent as a stream
     and take no memory.
+
+    With --proof it waits for a checkpoint of the audit log, up to --timeout. If none comes the signature is written
+    all the same, and the exit code is 6: `audit prove` gives the proof later.
 
     \b
     Examples:
@@ -90,7 +106,9 @@ def sign(ctx: click.Context, /, **given: Any) -> None:
     payload = b""
     with connect(ctx) as client:
         if wanted.file is None:
-            answer = client.sign(wanted.key, version=wanted.version, digest=wanted.digest)
+            answer = client.sign(
+                wanted.key, version=wanted.version, digest=wanted.digest, want_proof=wanted.wants_proof
+            )
         else:
             with opened(wanted.file) as stream:
                 answer = sign_file(client, stream, wanted)
@@ -98,6 +116,8 @@ def sign(ctx: click.Context, /, **given: Any) -> None:
                     stream.seek(0)
                     payload = stream.read()
     write_signature(ctx, answer, wanted, payload)
+    if wanted.proof:
+        write_proof(ctx, answer, wanted.proof)
 
 
 def sign_file(client: Client, stream: BinaryIO, wanted: Wanted) -> SignResponse:
@@ -106,11 +126,31 @@ def sign_file(client: Client, stream: BinaryIO, wanted: Wanted) -> SignResponse:
     kind, version = wanted.payload_type or "", wanted.version
     if length > LARGE:
         with progress(stream, length) as counted:
-            return client.sign_stream(wanted.key, counted, length=length, version=version, payload_type=kind)
+            return client.sign_stream(
+                wanted.key,
+                counted,
+                length=length,
+                version=version,
+                payload_type=kind,
+                want_proof=wanted.wants_proof,
+            )
     data = stream.read()
     if kind:
-        return client.sign(wanted.key, version=version, dsse=(kind, data))
-    return client.sign(wanted.key, version=version, message=data)
+        return client.sign(wanted.key, version=version, dsse=(kind, data), want_proof=wanted.wants_proof)
+    return client.sign(wanted.key, version=version, message=data, want_proof=wanted.wants_proof)
+
+
+def write_proof(ctx: click.Context, answer: SignResponse, path: Path) -> None:
+    """Write the proof; without one say so, and how to get it."""
+    if answer.proof:
+        write_whole(path, answer.proof.encode())
+        return
+    where = f"{answer.audit.shard}/{answer.audit.sequence}"
+    click.echo(
+        f"no proof yet: {plain(answer.proof_problem)}; later: signerctl audit prove {where} > {path}",
+        err=True,
+    )
+    ctx.exit(Exit.UNPROVEN)
 
 
 def write_signature(ctx: click.Context, answer: SignResponse, wanted: Wanted, payload: bytes) -> None:

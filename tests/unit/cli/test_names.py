@@ -68,7 +68,7 @@ def test_a_resource_name_sets_key_and_version(
         ["public-key", "keys/release/versions/3", "--all"],
         ["keys", "show", "keys/release/versions/3"],
         ["keys", "create", "keys/release/versions/3"],
-        ["audit", "list", "--key", "keys/release/versions/3"],
+        ["audit", "list", "--key", "keys/release/versions/3", "--version", "2"],
     ],
 )
 def test_contradictions_are_usage_errors(run: Run, daemon: FakeDaemon, arguments: list[str]) -> None:
