@@ -15,7 +15,7 @@ from pathlib import Path
 from signerd.audit.disk import Disk
 from signerd.audit.log import Tuning, open_log
 from signerd.audit.records import Record
-from tests.unit.audit.logs import publish
+from tests.unit.audit.proven_logs import publish
 from tests.unit.audit.samples import Several
 
 

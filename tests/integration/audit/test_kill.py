@@ -20,7 +20,7 @@ from signerd.audit.reading import entries
 from signerd.audit.recovery import recover
 from signerd.audit.tree import TreeHead
 from signerd.core.merkle import EMPTY_ROOT
-from tests.unit.audit.logs import root_of
+from tests.unit.audit.proven_logs import root_of
 
 APPENDER = Path(__file__).with_name("appender.py")
 ROOT = Path(__file__).parents[3]

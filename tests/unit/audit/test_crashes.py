@@ -22,7 +22,7 @@ from signerd.audit.tiles import tile_path
 from signerd.audit.tree import WIDTH
 from signerd.errors import Reason, SignerdError
 from tests.unit.audit.crashes import CrashingDisk, spoil
-from tests.unit.audit.logs import SMALL, files, fill, opened, publish, root_of, signed, written
+from tests.unit.audit.proven_logs import SMALL, files, fill, opened, publish, root_of, signed, written
 
 
 class Life:

@@ -13,7 +13,7 @@ from signerd.audit.log import Log
 from signerd.audit.reading import entries, get_record, list_records
 from signerd.audit.segments import segments_in
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.logs import fill, opened, publish
+from tests.unit.audit.proven_logs import fill, opened, publish
 
 SIZE = 700
 

@@ -12,7 +12,7 @@ from signerd.audit import checkpoints, notes
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.tree import TreeHead
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.logs import PUBLIC, signed
+from tests.unit.audit.proven_logs import PUBLIC, signed
 
 # The example of signed-note, and its verifier key.
 EXAMPLE = (

@@ -12,7 +12,7 @@ from signerd.audit import proofs
 from signerd.audit.reading import entries
 from signerd.core.merkle import EMPTY_ROOT, leaf_hash, leaf_hashes, node_hash, tree_hash
 from signerd.errors import SignerdError
-from tests.unit.audit.logs import fill, opened, publish, root_of, written
+from tests.unit.audit.proven_logs import fill, opened, publish, root_of, written
 
 
 def included(leaf: bytes, index: int, size: int, proof: Iterable[bytes]) -> bytes:

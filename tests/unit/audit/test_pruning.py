@@ -11,7 +11,7 @@ from signerd.audit.reading import entries, get_record, list_records
 from signerd.audit.wal import first_sequence
 from signerd.core.merkle import leaf_hash
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.logs import files, fill, opened, publish, root_of
+from tests.unit.audit.proven_logs import files, fill, opened, publish, root_of
 from tests.unit.audit.test_proofs import included
 
 SIZE = 1100

@@ -10,7 +10,7 @@ import pytest
 from signerd.audit import proofs
 from signerd.audit.checking import check
 from signerd.audit.wal import first_sequence
-from tests.unit.audit.logs import SMALL, files, fill, opened, publish
+from tests.unit.audit.proven_logs import SMALL, files, fill, opened, publish
 
 LARGE = replace(SMALL, segment_bytes=16 << 20)
 BACK = {f"tile/{level}/{number:03d}" for level in ("0", "entries") for number in (0, 1)}

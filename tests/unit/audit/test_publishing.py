@@ -20,7 +20,7 @@ from signerd.audit.tiler import BACKLOG
 from signerd.audit.tree import WIDTH, TreeHead
 from signerd.audit.wal import first_sequence
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.logs import SMALL, files, fill, opened, publish, root_of, signed
+from tests.unit.audit.proven_logs import SMALL, files, fill, opened, publish, root_of, signed
 
 LARGE = replace(SMALL, segment_bytes=1 << 20)
 

@@ -11,7 +11,7 @@ from signerd.audit.disk import Disk, Space
 from signerd.audit.log import Listener
 from signerd.audit.reserve import LARGEST, LOOKS, Reserve
 from signerd.errors import Reason, SignerdError
-from tests.unit.audit.logs import SMALL, fill, opened
+from tests.unit.audit.proven_logs import SMALL, fill, opened
 from tests.unit.audit.samples import Several, make_record
 
 MIB = 1 << 20
