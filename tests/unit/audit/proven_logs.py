@@ -1,54 +1,75 @@
-"""Logs with records for tests that find, follow and show them."""
+"""Logs with many records, checkpoints over them, and a tree that is computed plainly to hold them against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from signerd.audit.checkpoints import Checkpoint, body
-from signerd.audit.log import Log, Tuning, open_log
-from signerd.audit.notes import note, signature_line
-from signerd.audit.records import Record
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-SMALL = Tuning(gather=0.0, segment_bytes=4096, probe=0.01, reserve=0)
-INSTANCE = "instance"
+from signerd.audit import checkpoints, notes
+from signerd.audit.checkpoints import Checkpoint
+from signerd.audit.disk import Disk
+from signerd.audit.log import Listener, Log, Tuning, open_log
+from signerd.audit.reading import entries
+from signerd.audit.tree import TreeHead
+from signerd.audit.tuning import NOBODY
+from signerd.core.merkle import leaf_hash, tree_hash
+from tests.unit.audit.samples import Several, make_record
 
-
-@dataclass(frozen=True)
-class Several:
-    """One entry of many records."""
-
-    made: Sequence[Record]
-
-    def records(self) -> list[Record]:
-        return [*self.made]
-
-
-async def opened(directory: Path, shard: str = "a", tuning: Tuning = SMALL) -> Log:
-    return await open_log(directory, shard, instance=INSTANCE, tuning=tuning)
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+PUBLIC = KEY.public_key().public_bytes_raw()
+# Segments of some 100 records: they are removed soon.
+SMALL = Tuning(gather=0.0005, probe=0.01, segment_bytes=20_000, reserve=0)
 
 
-async def write(log: Log, *records: Record) -> None:
-    await log.append(Several(records), len(records)).durable
+def signed(origin: str, head: TreeHead) -> Checkpoint:
+    text = checkpoints.body(origin, head)
+    line = notes.signature_line(origin, PUBLIC, KEY.sign(text))
+    return checkpoints.parse(notes.note(text, [line]), origin)
 
 
-async def write_many(log: Log, count: int, make: Callable[[int], Record] | None = None) -> None:
-    made = make or (lambda number: record(key=f"k{number % 3}"))
-    for begin in range(0, count, 50):
-        await write(log, *(made(number) for number in range(begin, min(count, begin + 50))))
+async def opened(
+    directory: Path,
+    disk: Disk | None = None,
+    tuning: Tuning = SMALL,
+    known: Sequence[TreeHead] = (),
+    listener: Listener = NOBODY,
+) -> Log:
+    return await open_log(
+        directory, "0", instance="i", tuning=tuning, disk=disk, known=known, listener=listener
+    )
+
+
+async def fill(log: Log, count: int, step: int = 50) -> None:
+    """Append so many records, some to a group."""
+    for begin in range(0, count, step):
+        made = [make_record(detail=f"n{begin + at}") for at in range(min(step, count - begin))]
+        await log.append(Several(made), len(made)).durable
 
 
 async def publish(log: Log) -> Checkpoint:
-    """A checkpoint with a signature that nobody looks at."""
-    head = log.tree_head()
-    text = body(log.origin, head)
-    made = Checkpoint(
-        log.origin, head.size, head.root, note(text, [signature_line(log.origin, bytes(32), bytes(64))])
-    )
-    await log.publish(made)
-    return made
+    checkpoint = signed(log.origin, log.tree_head())
+    await log.publish(checkpoint)
+    return checkpoint
 
 
-def record(**fields: object) -> Record:
-    return Record(**({"operation": "sign", "outcome": "ok", "caller": "unix:ann"} | fields))  # type: ignore[arg-type]
+async def written(directory: Path, count: int) -> Checkpoint:
+    """A closed log of so many records with a checkpoint over all."""
+    log = await opened(directory)
+    await fill(log, count)
+    checkpoint = await publish(log)
+    await log.close()
+    return checkpoint
+
+
+def root_of(directory: Path, size: int) -> bytes:
+    """The root over the entries that can be read."""
+    return tree_hash([leaf_hash(body) for body in entries(directory / "0", 0, size - 1)])
+
+
+def files(directory: Path) -> set[str]:
+    """Files of the shard but those of the write-ahead file."""
+    shard = directory / "0"
+    found = (path.relative_to(shard).as_posix() for path in shard.rglob("*") if path.is_file())
+    return {file for file in found if not file.startswith("wal/")} - {"lock", "new"}
