@@ -28,6 +28,7 @@ from signerd.instance import (
     Worker,
     begin_shard,
     on_hangup,
+    open_listeners,
     prepared,
     record_life,
     record_unfinished,
@@ -89,8 +90,8 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         stack.push_async_callback(stop, worker)
         await begin_shard(worker, shard.before)
         await worker.show_health()
-        await worker.listeners.open(own_listeners(wiring), config.home / "run")
         await record_unfinished(worker)
+        await open_listeners(worker, own_listeners(wiring))
         await record_life(worker, "start")
         await worker.parts.checkpointer.begin()
         async with background(*worker.jobs()):

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -17,7 +17,7 @@ from signerd import __version__
 from signerd.audit.log import Log
 from signerd.audit.records import Record
 from signerd.authz.identity import DAEMON
-from signerd.config import Config
+from signerd.config import Config, Listener
 from signerd.engine.intents import unfinished, unfinished_record
 from signerd.engine.keyring import Keyring
 from signerd.engine.opening import BEGUN, Before
@@ -167,6 +167,15 @@ async def record_life(worker: Worker, operation: str) -> None:
     settings = sha256(config.model_dump_json().encode()).hexdigest()
     of = f"worker {worker.wiring.worker + 1} of {config.workers}"
     await record_event(worker, operation, f"signerd {__version__}, {of}, settings sha256:{settings}")
+
+
+async def open_listeners(worker: Worker, listeners: Sequence[Listener]) -> None:
+    """Open what listens; what stands in the way, such as a socket of somebody else, is on record. Raises that."""
+    try:
+        await worker.listeners.open(listeners, worker.wiring.config.home / "run")
+    except SignerdError as error:
+        await record_event(worker, "start", error.message, outcome="failed", reason=error.reason.name)
+        raise
 
 
 async def record_unfinished(worker: Worker) -> None:

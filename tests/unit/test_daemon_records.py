@@ -11,6 +11,7 @@ import pytest
 
 from signerd.audit.reading import list_records
 from signerd.audit.records import Record
+from signerd.errors import SignerdError
 from signerd.v1.keys_pb2 import GetKeyRequest
 from tests.support.daemons import PROVIDERS, serving, short_home
 from tests.support.refusals import Refused
@@ -58,3 +59,14 @@ async def test_refusals_that_were_counted_are_on_record_at_the_stop(home: Path) 
     counted = [one for one in events(home) if one[0] in ("get-key", "refusals-counted")]
     assert [one[:2] for one in counted] == [("get-key", "refused")] * 2 + [("refusals-counted", "refused")]
     assert counted[-1][2].endswith(": KEY_NOT_FOUND 5")
+
+
+async def test_a_start_that_fails_is_on_record(home: Path) -> None:
+    socket = home / "run" / "signerd.sock"
+    socket.parent.mkdir(mode=0o700, parents=True)
+    socket.write_text("not a socket")
+    with pytest.raises(SignerdError) as caught:
+        async with serving(home):
+            pass
+    (start,) = [one for one in events(home) if one[0] == "start"]
+    assert start[1:] == ("failed", caught.value.message)
