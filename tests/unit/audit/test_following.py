@@ -10,12 +10,13 @@ import pytest
 
 from signerd.audit.fetching import fetch
 from signerd.audit.following import Follower
+from signerd.audit.frames import frame
 from signerd.audit.jumping import last_sequence
 from signerd.audit.segments import segments_in
 from signerd.audit.tiles import minimum_index
 from signerd.errors import Reason, SignerdError
 from tests.unit.audit.logs import opened, publish, record, write, write_many
-from tests.unit.audit.samples import ShardFiles, body, frame, group_of, header_of
+from tests.unit.audit.samples import ShardFiles, body, group_of, header_of
 
 
 def sequences(bodies: list[bytes]) -> list[int]:
@@ -97,7 +98,7 @@ def test_damage_is_told(shard: ShardFiles) -> None:
     whole = bytearray(header_of() + group_of(1, 3))
     shard.put(header_of(2, 4, len(whole)) + group_of(4, 1), 2)
     whole[-5] ^= 1
-    shard.put(whole)
+    shard.put(bytes(whole))
     follower = Follower(shard.directory)
     assert sequences(follower.read(2)) == [1, 2]
     with pytest.raises(SignerdError) as caught:

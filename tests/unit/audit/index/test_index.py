@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signerd.audit.filters import Filter, facets_of
+from signerd.audit.frames import frame
 from signerd.audit.index import files
 from signerd.audit.index.files import Ruined, Unusable
 from signerd.audit.index.filling import Filler
 from signerd.audit.index.queries import Cursor, Match, cursor_of, search, token_of
 from signerd.audit.records import Record, encode
 from tests.unit.audit.logs import opened, publish, record, write_many
-from tests.unit.audit.samples import ShardFiles, frame, header_of
+from tests.unit.audit.samples import ShardFiles, header_of
 
 BASE = 1_700_000_000
 
@@ -43,6 +44,11 @@ def put(directory: Path, shard: str, made: list[Record]) -> None:
     (place / "wal" / "00000001.log").write_bytes(data)
 
 
+def filter_by(field: str) -> Filter:
+    given: dict[str, Any] = {field: "x"}
+    return Filter(**given)
+
+
 def fill(filler: Filler) -> None:
     for _ in range(100):
         if filler.fill(5):
@@ -62,7 +68,7 @@ def everything(directory: Path, wanted: Filter, size: int = 3) -> list[Match]:
         after = cursor_of(token_of(page.next))
 
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "key": ["", "a", "b/c"],
     "caller": ["", "unix:ann", "spiffe://x/y"],
     "operation": ["sign", "verify", "create-key"],
@@ -75,7 +81,7 @@ VALUES = {
 records = st.builds(
     Record,
     time=st.integers(0, 9).map(stamp),
-    **{name: st.sampled_from(values) for name, values in VALUES.items()},  # type: ignore[arg-type]
+    **{name: st.sampled_from(values) for name, values in VALUES.items()},
 )
 moments = st.none() | st.integers(-1, 10).map(micros)
 filters = st.builds(
@@ -86,7 +92,7 @@ filters = st.builds(
     **{
         name: st.sampled_from(["", *values] if name != "version" else values)
         for name, values in VALUES.items()
-    },  # type: ignore[arg-type]
+    },
 )
 
 
@@ -234,7 +240,7 @@ def test_filters_use_an_index(filled: Path, operation: str, index: str, field: s
     with sqlite3.connect(filled / files.NAME) as db:
         for wanted, expected in (
             (Filter(operation=operation), index),
-            (replace(Filter(), **{field: "x"}), f"by_{field}"),
+            (filter_by(field), f"by_{field}"),
             (Filter(digest="sha256:00"), "by_digest"),
             (Filter(request_id="x"), "by_request"),
             (Filter(outcome="refused"), "by_outcome"),
