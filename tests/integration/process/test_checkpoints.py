@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from signerd.audit.reading import list_records
 from signerd.audit.records import Record
+from signerd.client import SignerdError
 from signerd.state.location import PostgresLocation
 from tests.integration.process.conftest import NewDaemon
 from tests.integration.process.daemons import Daemon, tell, until
@@ -24,6 +27,7 @@ from tests.support.servers.witness import StandIn, standing_in
 __all__ = ["cluster", "empty"]
 QUICK = "audit: {checkpoint_interval: 100ms}\n"
 KILLS = 6
+ROTATIONS = 4
 
 
 def shards(daemon: Daemon) -> list[str]:
@@ -96,6 +100,42 @@ def test_kill_9_at_any_time_leaves_a_log_that_goes_on(new_daemon: NewDaemon) -> 
     assert size(daemon.shard) == len(found)
     assert sum(record.operation == "create-key" and record.caller == "signerd" for record in found) == 1
     tell(f"{KILLS} kills; {len(found)} records, all covered by the last checkpoint")
+
+
+def test_kill_9_while_the_log_key_is_rotated(new_daemon: NewDaemon) -> None:
+    daemon = new_daemon(QUICK)
+    chance = random.Random(5)
+    for number in range(1, ROTATIONS + 1):
+        daemon.start()
+        asking = threading.Thread(target=rotate, args=(daemon, f"r-{number}"))
+        asking.start()
+        time.sleep(chance.uniform(0.0, 0.25))
+        daemon.kill()
+        asking.join()
+        daemon.start()
+        with daemon.client() as client:
+            until(lambda: "unfinished" not in daemon.ctl("status").stdout)
+            made = client.rotate_log_key(request_id=f"r-{number}")
+            assert [version.version for version in made.key.versions] == list(range(1, number + 2))
+            grown(daemon, made.audit.sequence)
+        daemon.kill()
+    daemon.start()
+    files = (daemon.home / "keys" / "signerd.audit-log").glob("*.key")
+    assert len(list(files)) == ROTATIONS + 1
+    (daemon.directory / "log.pub").write_text(daemon.ctl("audit", "keys").stdout)
+    assert daemon.stop() == 0
+    arguments = ("--key", "log.pub", "--since", str(daemon.shard / "checkpoint"))
+    verified = daemon.ctl("audit", "verify", str(daemon.home / "audit"), *arguments)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    tell(f"{ROTATIONS} rotations killed at some moment and asked for again; the log verifies")
+
+
+def rotate(daemon: Daemon, request_id: str) -> None:
+    try:
+        with daemon.client() as client:
+            client.rotate_log_key(request_id=request_id)
+    except SignerdError as error:
+        assert error.reason.name in {"DAEMON_UNREACHABLE", "CANCELLED", "STATE_UNAVAILABLE"}, error  # noqa: PT017
 
 
 def test_an_older_backup_of_the_audit_directory_begins_a_new_shard(new_daemon: NewDaemon) -> None:
