@@ -19,6 +19,7 @@ ROUTINE: Final = frozenset(
         "canary",
         "check-keys",
         "discover-keys",
+        "prove-record",
         "evidence",
         "unknown",
     }
