@@ -104,7 +104,7 @@ def build_worker(wiring: Wiring, opened: Opened) -> Worker:
     providers = build_providers(wiring, telemetry)
     keyring = Keyring(opened.store, providers, opened.snapshot)
     recorder = build_recorder(config, log, keyring)
-    watcher = Watcher(opened.database, keyring.reload)
+    watcher = Watcher(opened.database, keyring.notice)
     journal = Journal(opened.database, wiring.state_key, owner(wiring))
     promoter = Promoter(keyring, recorder, providers)
     recovery = Recovery(keyring, recorder, opened.store, journal, providers, ANSWERS, utc_now, promoter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -17,6 +18,8 @@ from signerd.providers.guard import Guarded, PinnedVersion
 from signerd.state.snapshot import Snapshot
 from signerd.state.store import Store
 
+LOOK_AGAIN = 60.0
+"""Seconds after which a change of the database is looked into though the revision is the same: an edit, perhaps."""
 REFRESH_INTERVAL = 0.02
 """Seconds between two refreshes asked for by requests: unknown names can't flood the database."""
 Found = TypeVar("Found")
@@ -76,6 +79,7 @@ class Keyring:
         self._derived: dict[tuple[str, int], SigningVersion] = {}
         self._refreshing: asyncio.Task[None] | None = None
         self._doubtful = False
+        self._loaded = -LOOK_AGAIN
         self.view = View(snapshot)
 
     @property
@@ -173,11 +177,20 @@ class Keyring:
         if self._doubtful or await self._store.revision() > self.revision:
             await self.reload()
 
+    async def notice(self) -> None:
+        """The database changed: read it all if its revision did, or if that was long ago.
+
+        Checkpoints of the audit log are written every few seconds and change no key.
+        """
+        long_ago = time.monotonic() - self._loaded > LOOK_AGAIN
+        if self._doubtful or long_ago or await self._store.revision() != self.revision:
+            await self.reload()
+
     async def reload(self) -> None:
         """Replace the view by the state as it is now; one that is refused stays doubtful until it loads again."""
         self._doubtful = True
         snapshot = await self._store.load()
-        self._doubtful = False
+        self._doubtful, self._loaded = False, time.monotonic()
         if snapshot.revision > self.revision:
             self.view = View(snapshot)
 
