@@ -8,6 +8,7 @@ import pytest
 
 from signerd.core.keys import State
 from signerd.errors import Reason, SignerdError
+from signerd.state.snapshot import Snapshot
 from signerd.v1 import keys_pb2
 from signerd.v1 import signer_pb2 as pb
 from tests.unit.engine.parts import Engine, refused, sign_request
@@ -110,3 +111,25 @@ async def test_a_key_at_a_provider_that_is_not_configured(engine: Engine) -> Non
     error = await refused(engine.sign("k"))
     assert error.reason is Reason.PROVIDER_UNAVAILABLE
     assert "here" in error.message
+
+
+async def test_a_change_that_moves_no_revision_is_not_read_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[None] = []
+    load = engine.store.load
+
+    async def counted(minimum_revision: int = 0) -> Snapshot:
+        loads.append(None)
+        return await load(minimum_revision)
+
+    monkeypatch.setattr(engine.store, "load", counted)
+    await engine.keyring.reload()
+    await engine.keyring.notice()
+    assert len(loads) == 1
+    await engine.add_key("k", seen=False)
+    await engine.keyring.notice()
+    assert (len(loads), "k" in engine.keyring.view.snapshot.keys) == (2, True)
+    monkeypatch.setattr("signerd.engine.keyring.LOOK_AGAIN", -1.0)
+    await engine.keyring.notice()
+    assert len(loads) == 3
