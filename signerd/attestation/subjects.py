@@ -51,7 +51,7 @@ def subject(name: object, digests: object) -> Subject:
 def _checked(algorithm: str, value: object) -> str:
     form = _HEX.get(algorithm, _VALUE)
     if not _ALGORITHM.fullmatch(algorithm) or not isinstance(value, str) or not form.fullmatch(value):
-        raise invalid(f"a subject's digest {cut(algorithm, 32)!r} is not one")
+        raise invalid("a digest of a subject is not one")
     return value
 
 
