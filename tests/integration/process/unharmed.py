@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,12 +52,28 @@ def unharmed(daemon: Daemon) -> Iterator[None]:
 
 
 def files(home: Path) -> dict[str, str]:
-    """Hashes of all files but those of the audit log; SQLite's own `-shm` is shared memory."""
-    return {
+    """Hashes of all files but those of the audit log, and of each table of the state but that of its checkpoints."""
+    found = {
         str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(home.rglob("*"))
-        if path.is_file() and "audit" not in path.parts and path.suffix != ".db-shm"
+        if path.is_file() and "audit" not in path.parts and not path.name.startswith("state.db")
     }
+    return found | tables(home / "state.db")
+
+
+def tables(database: Path) -> dict[str, str]:
+    """Hashes of what the tables hold."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        return {
+            name: hashlib.sha256(
+                repr(connection.execute(f"SELECT * FROM {name}").fetchall()).encode()
+            ).hexdigest()
+            for name in names
+            if name != "checkpoints"
+        }
 
 
 def header(**fields: object) -> bytes:
