@@ -30,7 +30,7 @@ from signerd.sinks.fanout import SinkFigures
 OPERATION: Final = "prune-records"
 LEAST: Final = timedelta(days=1)
 INTERVAL: Final = 300.0
-FIRST: Final = 30.0
+FIRST: Final = 10.0
 """Seconds between two looks for what is too old, and to the first: a start has other things to do."""
 ELSEWHERE: Final = "is not written by the worker that answers; audit.retention prunes what a worker writes"
 logger = structlog.get_logger(__name__)
