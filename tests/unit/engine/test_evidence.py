@@ -28,7 +28,8 @@ from signerd.engine.requests import ReadCall
 from signerd.errors import Reason
 from signerd.providers.guard import Guarded
 from signerd.providers.memory import MemoryProvider
-from tests.support.checkpoints import Rig, fresh_database, rigged
+from tests.support.checkpoints import Rig, fresh_database, rigged, witnesses_of
+from tests.support.servers.witness import StandIn, standing_in
 from tests.support.tlogs import TestLog, records
 from tests.unit.audit.samples import Several
 from tests.unit.engine.parts import ANN
@@ -57,9 +58,13 @@ async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 @pytest.fixture
 def reader(rig: Rig) -> EvidenceReader:
-    recorder, checkpointer = rig.life.creator.recorder, rig.checkpointer
+    return reader_of(rig)
+
+
+def reader_of(rig: Rig, quorum: int = 0, patience: float = 5.0) -> EvidenceReader:
+    recorder, covering = rig.life.creator.recorder, rig.checkpointer.covering
     return EvidenceReader(
-        rig.life.audit, rig.log, recorder, rig.state, checkpointer.covering, [], lambda: NOW, patience=5.0
+        rig.life.audit, rig.log, recorder, rig.state, covering, [], lambda: NOW, quorum, patience
     )
 
 
@@ -166,6 +171,18 @@ async def test_a_seal_is_on_record_and_proven(rig: Rig, reader: EvidenceReader) 
     assert record.detail == "evidence from 2026-01-01T00:00:00Z to 2026-02-01T00:00:00Z"
     included = verify_inclusion(seal.proof.encode(), seal.entry, parse_log_keys(keys.encode()), None)
     assert included.position == f"{SHARD}/{seal.sequence}"
+
+
+@pytest.mark.parametrize(("mode", "cosigned"), [("sign", True), ("403", False)])
+async def test_cosignatures_are_waited_for_a_while(tmp_path: Path, mode: str, cosigned: bool) -> None:
+    providers = {"here": Guarded("here", "memory", MemoryProvider())}
+    async with (
+        standing_in(StandIn(mode=mode)) as witness,
+        rigged(fresh_database(tmp_path), tmp_path, providers, witnesses=witnesses_of(witness)) as rig,
+    ):
+        rig.start()
+        seal = await reader_of(rig, quorum=1, patience=1.0).seal(ANN, ReadCall(), DIGEST, *PERIOD)
+    assert (f"\u2014 {witness.name} " in seal.proof) == cosigned
 
 
 @pytest.mark.parametrize(
