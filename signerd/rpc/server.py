@@ -118,7 +118,13 @@ def unary_methods(methods: Methods) -> dict[str, Method[Any]]:
     return {
         **evidence_methods(methods.evidence),
         "Signer/Sign": Method("sign", signer_pb2.SignRequest, signing.sign, waits=True),
-        "Signer/BatchSign": Method("sign", signer_pb2.BatchSignRequest, signing.batch_sign, waits=True),
+        "Signer/BatchSign": Method(
+            "sign",
+            signer_pb2.BatchSignRequest,
+            signing.batch_sign,
+            waits=True,
+            check=signing.signer.recorder.check_batch,
+        ),
         "Signer/Verify": Method("verify", signer_pb2.VerifyRequest, signing.verify),
         "Signer/PublicKey": Method("public-key", signer_pb2.PublicKeyRequest, signing.public_key),
         "Keys/CreateKey": Method("create-key", keys_pb2.CreateKeyRequest, keys.create),
