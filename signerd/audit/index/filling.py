@@ -25,6 +25,8 @@ from signerd.core.merkle import leaf_hash
 from signerd.errors import SignerdError
 
 BATCH: Final = 256
+SLICE: Final = 32
+"""Records after which others have their turn: a millisecond or less."""
 COMMIT: Final = 16
 """Batches for one transaction: each writes the pages of the index that it touched anew."""
 PATIENCE: Final = 0.2
@@ -113,15 +115,16 @@ class Filler:
         """Take some batches; whether the log has no more."""
         last, bodies = known.last, []
         for _ in range(COMMIT):
-            began = time.thread_time()
             follower.skip_pruned()
             first, bodies = follower.sequence, follower.read(BATCH)
-            rows = [row_of(known.id, number, facets_of(body)) for number, body in enumerate(bodies, first)]
-            db.executemany(INSERT, rows)
+            for at in range(0, len(bodies), SLICE):
+                began = time.thread_time()
+                some = enumerate(bodies[at : at + SLICE], first + at)
+                db.executemany(INSERT, [row_of(known.id, number, facets_of(body)) for number, body in some])
+                time.sleep((time.thread_time() - began) * self.rest)
             last = leaf_hash(bodies[-1]) if bodies else last
             if not bodies or time.monotonic() >= end:
                 break
-            time.sleep((time.thread_time() - began) * self.rest)
         if follower.sequence > known.next:
             done = (follower.sequence, last, known.id)
             db.execute("UPDATE shards SET next = ?, last = ? WHERE id = ?", done)
