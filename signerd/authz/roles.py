@@ -39,5 +39,6 @@ def may_call(role: Role, path: str) -> bool:
 def denied(role: Role) -> SignerdError:
     """Why a call is refused."""
     return SignerdError(
-        Reason.CALLER_DENIED, f"this listener has role {role}: it reads the audit log and what evidence is made of, and does nothing else"
+        Reason.CALLER_DENIED,
+        f"this listener has role {role}: it reads the audit log and what evidence is made of, nothing else",
     )
