@@ -64,11 +64,11 @@ def evidence() -> None:
 @output_option
 @click.pass_context
 def make_(ctx: click.Context, since: int, until: int, most: int, directory: Path) -> None:
-    """Make DIR; nothing that is there is written over.
+    """Make DIR; nothing that is there is written over. The word `make` may be left out.
 
     \b
     Examples:
-      signerctl evidence --since 2026-01-01 --until 2026-04-01 evidence-2026-q1
+      signerctl evidence make --since 2026-01-01 --until 2026-04-01 evidence-2026-q1
     """
     from signerd.cli.evidence.making import make
     from signerd.cli.evidence.source import Source
