@@ -20,17 +20,11 @@ from google.rpc.status_pb2 import Status
 
 from signerd.errors import Reason
 from signerd.v1 import admin_pb2_grpc, audit_pb2_grpc, keys_pb2_grpc, providers_pb2_grpc, signer_pb2_grpc
-from signerd.v1.admin_pb2 import GetStatusResponse, ProviderStatus, RotateLogKeyResponse
-from signerd.v1.audit_pb2 import (
-    AuditRecord,
-    GetCheckpointResponse,
-    GetProofResponse,
-    GetRecordResponse,
-    ListLogKeysResponse,
-    ListRecordsResponse,
-    LogCheckpoint,
-    LogKey,
-    TailRecordsResponse,
+from signerd.v1.admin_pb2 import (
+    GetStatusResponse,
+    ProviderStatus,
+    PruneRecordsResponse,
+    RotateLogKeyResponse,
 )
 from signerd.v1.keys_pb2 import (
     AdoptKeyResponse,
@@ -54,6 +48,7 @@ from signerd.v1.signer_pb2 import (
     SignStreamResponse,
     VerifyResponse,
 )
+from tests.unit.client.fake_audit import NOTE, RECORD, AuditServicer
 
 Answer = Any
 
@@ -110,12 +105,6 @@ PUBLIC = PublicKeyVersion(
     der=b"\x30\x00",
     jwk='{"kty": "EC", "kid": "abab"}',
 )
-RECORD = AuditRecord(
-    position=AuditPosition(shard="w0", sequence=7), operation="sign", outcome="ok", json='{"v":1}'
-)
-
-NOTE = "instance/w0\n7\n" + "A" * 43 + "=\n\n\u2014 instance/w0 AAAA\n"
-
 PROVIDER = Provider(
     name="local",
     type="local",
@@ -129,6 +118,9 @@ PROVIDER = Provider(
 DISCOVERED = DiscoveredKey(
     uri="local:old/1-a.key", algorithm="ed25519", key_id="ab" * 32, enabled=True, tags={"key": "old"}
 )
+
+
+__all__ = ["NOTE", "RECORD"]
 
 
 class FakeDaemon:
@@ -157,11 +149,15 @@ class FakeDaemon:
         while not self.gate.is_set():  # noqa: ASYNC110 - the gate is another thread's
             await asyncio.sleep(0.002)
         scripted = self.script[method].popleft() if self.script[method] else None
-        if isinstance(scripted, Status):
-            context.set_trailing_metadata((("grpc-status-details-bin", scripted.SerializeToString()),))
-            code = next(one for one in grpc.StatusCode if one.value[0] == scripted.code)
-            await context.abort(code, scripted.message)
-        return usual if scripted is None else scripted
+        return usual if scripted is None else await self.scripted(scripted, context)
+
+    async def scripted(self, answer: Any, context: Any) -> Any:
+        """An answer, or the failure that stands for it."""
+        if isinstance(answer, Status):
+            context.set_trailing_metadata((("grpc-status-details-bin", answer.SerializeToString()),))
+            code = next(one for one in grpc.StatusCode if one.value[0] == answer.code)
+            await context.abort(code, answer.message)
+        return answer
 
     def batch(self, request: Any) -> BatchSignResponse:
         results = []
@@ -177,7 +173,7 @@ class Servicer(
     signer_pb2_grpc.SignerServicer,
     keys_pb2_grpc.KeysServicer,
     providers_pb2_grpc.ProvidersServicer,
-    audit_pb2_grpc.AuditServicer,
+    AuditServicer,
     admin_pb2_grpc.AdminServicer,
 ):
     def __init__(self, daemon: FakeDaemon) -> None:
@@ -248,38 +244,8 @@ class Servicer(
             "GetProvider", request, context, GetProviderResponse(provider=PROVIDER)
         )
 
-    async def ListRecords(self, request: Any, context: Any) -> Any:
-        return await self.daemon.answer(
-            "ListRecords", request, context, ListRecordsResponse(records=[RECORD])
-        )
-
-    async def GetRecord(self, request: Any, context: Any) -> Any:
-        return await self.daemon.answer("GetRecord", request, context, GetRecordResponse(record=RECORD))
-
-    async def GetProof(self, request: Any, context: Any) -> Any:
-        answer = GetProofResponse(proof="c2sp.org/tlog-proof@v1\n", record=RECORD)
-        return await self.daemon.answer("GetProof", request, context, answer)
-
-    async def GetCheckpoint(self, request: Any, context: Any) -> Any:
-        made = LogCheckpoint(shard="w0", origin="instance/w0", size=7, root=bytes(32), note=NOTE)
-        return await self.daemon.answer(
-            "GetCheckpoint", request, context, GetCheckpointResponse(checkpoints=[made])
-        )
-
-    async def ListLogKeys(self, request: Any, context: Any) -> Any:
-        keys = [
-            LogKey(shard="w0", version=1, vkey="instance/w0+abcd+AQID"),
-            LogKey(shard="w0", version=2, primary=True, vkey="instance/w0+bcde+AQIE"),
-        ]
-        return await self.daemon.answer("ListLogKeys", request, context, ListLogKeysResponse(keys=keys))
-
-    async def TailRecords(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        for answer in await self.daemon.answer("TailRecords", request, context, [TailRecordsResponse()]):
-            yield answer
-
-    async def ExportRecords(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        for answer in await self.daemon.answer("ExportRecords", request, context, []):
-            yield answer
+    async def PruneRecords(self, request: Any, context: Any) -> Any:
+        return await self.daemon.answer("PruneRecords", request, context, PruneRecordsResponse())
 
     async def RotateLogKey(self, request: Any, context: Any) -> Any:
         answer = RotateLogKeyResponse(key=KEY, revision=8)
