@@ -29,7 +29,7 @@ test: venv ## unit tests, the conformance suite of every provider, and the comma
 
 .PHONY: integration
 integration: venv ## tests against real servers on this machine
-	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 kube-apiserver litewitness \
+	@$(RUN) -m tools.install_tools cosign-v2 cosign-v3 kube-apiserver \
 	  || echo "integration: tests of what is missing are skipped"
 	@$(PYTEST) $(BESIDE) --dist worksteal tests/integration --ignore=tests/integration/providers
 	@$(PYTEST) $(BESIDE) --dist loadfile tests/integration/providers
