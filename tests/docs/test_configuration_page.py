@@ -21,6 +21,7 @@ from signerd.config import (
     State,
     Tls,
 )
+from signerd.config_budget import BudgetSection
 from signerd.config_checkpoints import MirrorSection, WitnessMember, WitnessSection
 from signerd.config_providers import ProviderSection
 from signerd.config_sinks import FileSink, HttpSink, SinkTls, SyslogSink
@@ -34,6 +35,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "http.": (Http,),
     "state.": (State,),
     "audit.": (Audit,),
+    "audit.budget.": (BudgetSection,),
     "audit.witnesses.": (WitnessSection,),
     "audit.witnesses.members[].": (WitnessMember,),
     "audit.mirror.": (MirrorSection,),
@@ -50,6 +52,7 @@ WITH_SECTIONS = {
     "http",
     "state",
     "audit",
+    "audit.budget",
     "audit.witnesses",
     "audit.witnesses.members",
     "audit.mirror",
