@@ -184,8 +184,7 @@ async def record_unfinished(worker: Worker) -> None:
     directory = worker.wiring.config.audit.directory / log.shard
     found = await asyncio.to_thread(unfinished, directory, log.sequence)
     if found:
-        record = unfinished_record(found, worker.keyring.revision)
-        await log.append(record, administration=True).durable
+        await log.note(unfinished_record(found, worker.keyring.revision))
 
 
 async def record_event(
@@ -201,12 +200,7 @@ async def record_event(
         revision=worker.keyring.revision,
         detail=detail,
     )
-    try:
-        await worker.log.append(record, administration=True).durable
-    except SignerdError:
-        # On record all the same where only a sink does not take it: it may come back while the daemon runs.
-        if not worker.log.writable:
-            raise
+    await worker.log.note(record)
 
 
 async def begin_shard(worker: Worker, before: Before | None) -> None:

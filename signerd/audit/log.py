@@ -140,6 +140,18 @@ class Log:
             self._loop.call_soon(self._gather)
         return Ticket(first, waiter)
 
+    async def note(self, record: Record) -> None:
+        """Put on record what the daemon does by itself; done when durable, though a required sink may not have it.
+
+        Raises what `append` and its ticket do where the record is not durable.
+        """
+        ticket = self.append(record, administration=True)
+        try:
+            await ticket.durable
+        except SignerdError:
+            if self.sequence < ticket.sequence:
+                raise
+
     def check(self, *, administration: bool = False) -> None:
         """Raise AUDIT_UNAVAILABLE while records can't be written, or none of requests for want of space."""
         if self._closing:

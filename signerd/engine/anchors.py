@@ -124,6 +124,11 @@ class Anchors:
             logger.warning("the audit log's mirror is behind", records=self.lag, problem=str(fault))
             self.meter.mirror_failed()
             return False
+        except Exception as defect:
+            logger.exception("defect in the audit log's mirror")
+            copy.problem = f"an internal error ({type(defect).__name__}); see the daemon's log"
+            self.meter.mirror_failed()
+            return False
         finally:
             self.meter.mirror_lag = self.lag
         self._copied = made

@@ -143,6 +143,12 @@ class Checkpointer:
             except SignerdError as error:
                 self._failed(error)
                 await asyncio.sleep(PAUSE)
+            except Exception as defect:
+                logger.exception("defect in checkpoints of the audit log")
+                self._failed(
+                    unavailable(f"an internal error ({type(defect).__name__}); see the daemon's log")
+                )
+                await asyncio.sleep(PAUSE)
             await self._due()
 
     async def _step(self) -> None:
@@ -159,8 +165,9 @@ class Checkpointer:
         self._known = await self.state.all()
 
     def _idle(self) -> bool:
-        latest = self.latest
-        return latest is not None and latest.size == self.log.tree_head().size and not self._rotated()
+        size = self.log.tree_head().size
+        known = all(one is not None and one.size == size for one in (self.latest, self.log.published))
+        return known and not self._rotated()
 
     def _rotated(self) -> bool:
         key = self.key.known()
@@ -198,12 +205,12 @@ class Checkpointer:
 
     async def _anchor(self, made: Checkpoint) -> None:
         """Have a checkpoint cosigned by those who did not yet, and copied."""
-        before = len(self._cosigned)
-        self._cosigned |= await self.anchors.cosign(made)
-        lines = list(self._cosigned.values())
+        cosigned = self._cosigned | await self.anchors.cosign(made)
+        lines = list(cosigned.values())
         made = made._replace(note=made.note + b"".join(lines))
-        if len(lines) > before:
+        if len(lines) > len(self._cosigned):
             await self._keep(made)
+        self._cosigned = cosigned  # not before: what could not be kept is tried again
         self.anchors.mirror(made)
         if not self.anchors.required:
             self._proven = made
@@ -240,11 +247,7 @@ class Checkpointer:
             revision=self.key.keyring.revision,
             detail=detail,
         )
-        try:
-            await self.log.append(record, administration=True).durable
-        except SignerdError:
-            if not self.log.writable:  # on record all the same where only a sink does not take it
-                raise
+        await self.log.note(record)
 
     def _release(self, made: Checkpoint) -> None:
         self._proven = made

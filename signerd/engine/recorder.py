@@ -195,7 +195,7 @@ class Recorder:
             proof=caller.proof,
             revision=self.revision(),
         )
-        await self.log.append(record, administration=True).durable
+        await self.log.note(record)
 
 
 def limited(pause: float) -> SignerdError:

@@ -131,11 +131,7 @@ class Fanout:
         what = f"sink {gap.sink}: {gap.records} records, {gap.first} to {gap.last}, not delivered: {gap.why}"
         logger.error("records left out of a sink", sink=gap.sink, detail=what)
         record = Record(operation=DROPPED, outcome="failed", caller="signerd", proof="self", detail=what)
-        try:
-            await self._log.append(record, administration=True).durable
-        except SignerdError:
-            if not self._log.writable:
-                raise
+        await self._log.note(record)
 
     async def _save_for_ever(self) -> None:
         while True:

@@ -52,6 +52,20 @@ async def test_what_a_crash_left_unfinished_is_on_record(home: Path) -> None:
     assert len([one for one in events(home) if one[0] == "sign-unfinished"]) == 1
 
 
+async def test_a_sink_that_is_down_after_a_crash_does_not_hinder_the_start(home: Path) -> None:
+    async with serving(home) as running:
+        await running.worker.log.append(Record(operation="sign-intent", outcome="ok")).durable
+        await running.worker.log.close()
+    sink = "{name: siem, type: syslog, address: '127.0.0.1:1', required: true, timeout: 100ms}"
+    async with serving(home, PROVIDERS + f"audit: {{sinks: [{sink}]}}\n"):
+        pass
+    assert [one[1] for one in events(home) if one[0] in ("sign-unfinished", "start")] == [
+        "ok",
+        "failed",
+        "ok",
+    ]
+
+
 async def test_refusals_that_were_counted_are_on_record_at_the_stop(home: Path) -> None:
     async with serving(home, PROVIDERS + "audit: {budget: {refusals: 2}}\n") as running:
         answers = [running.call("Keys/GetKey", GetKeyRequest(name="nobody")) for _ in range(7)]

@@ -25,6 +25,33 @@ async def test_a_durable_group_waits_for_whoever_releases_it(tmp_path: Path) -> 
     await log.close()
 
 
+async def test_a_note_that_is_durable_counts_though_it_is_held_back(tmp_path: Path) -> None:
+    def refuse(group: Group) -> None:
+        group.fail(lambda: SignerdError(Reason.AUDIT_UNAVAILABLE, "sink siem is down"))
+
+    log = await open_log(tmp_path, "0", instance="i", listener=Listener(release=refuse))
+    await log.note(make_record())
+    assert log.sequence == 1
+    await log.close()
+
+
+@pytest.mark.parametrize("why", ["disk", "defect", "stop"])
+async def test_a_note_that_is_not_durable_does_not_count(
+    tmp_path: Path, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await open_log(tmp_path, "0", instance="i")
+    if why == "disk":
+        asyncio.get_running_loop().call_soon(log.failed, OSError(28, "No space left on device"))
+    elif why == "defect":
+        monkeypatch.setattr(Group, "build", lambda *_: 1 / 0)
+    else:
+        await log.close()
+    with pytest.raises(SignerdError):
+        await log.note(make_record())
+    assert log.sequence == 0
+    await log.close()
+
+
 async def test_records_are_written_while_a_log_is_held(tmp_path: Path) -> None:
     log = await open_log(tmp_path, "0", instance="i")
     log.hold("sink siem is down")

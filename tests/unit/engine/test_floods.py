@@ -7,6 +7,8 @@ from time import perf_counter
 
 import pytest
 
+from signerd.audit.groups import Group
+from signerd.audit.log import Listener
 from signerd.authz.identity import DAEMON, UNKNOWN, Caller, Unproven
 from signerd.engine.budgets import Budgets, Rate
 from signerd.engine.refusals import PATIENCE, Refusals
@@ -187,6 +189,20 @@ async def test_counts_that_can_not_be_written_are_told_later(
         await flooded.worker.gate.recorder.tell_counts(all_of_them=True)
     await flooded.worker.gate.recorder.tell_counts()
     assert flooded.records()[-1].count == 7
+
+
+async def test_counts_that_a_sink_holds_back_are_told_once(
+    flooded: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold(group: Group) -> None:
+        group.fail(lambda: SignerdError(Reason.AUDIT_UNAVAILABLE, "sink siem is down"))
+
+    for _ in range(10):
+        await refused(flooded.sign("nobody"))
+    monkeypatch.setattr(flooded.log, "_listener", Listener(release=hold))
+    for _ in range(3):
+        await flooded.worker.gate.recorder.tell_counts(all_of_them=True)
+    assert [one.count for one in flooded.records() if one.count] == [7]
 
 
 async def test_the_daemon_itself_has_no_budget(flooded: Engine) -> None:
