@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from signerd.mirrors.paths import files_between, is_full
+from signerd.mirrors.paths import WIDTH, files_between, is_full
 from signerd.mirrors.targets import MirrorFault, Target
 
 CHECKPOINT: Final = "checkpoint"
+MINIMUM_INDEX: Final = "minimum-index"
 T = TypeVar("T")
 
 
@@ -59,12 +60,22 @@ class Mirror:
 
     def _copy(self, size: int, note: bytes) -> None:
         # Partial ones first: the log removes them when it has grown.
-        for path in sorted(files_between(self.size, size), key=is_full):
+        for path in sorted(files_between(max(self.size, self._pruned()), size), key=is_full):
             if self._stopping:
                 raise MirrorFault("the daemon is stopping")
             self._target.write(path, self._source(path))
         self._target.write(CHECKPOINT, note)
         self.size = size
+
+    def _pruned(self) -> int:
+        """Up to where full tiles and bundles are gone (tlog-tiles, Pruning); a mirror had them before."""
+        try:
+            minimum = int((self._directory / MINIMUM_INDEX).read_bytes())
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            raise MirrorFault(f"{MINIMUM_INDEX} can't be read: {error}") from None
+        return minimum - minimum % WIDTH
 
     def _source(self, path: str) -> bytes:
         try:

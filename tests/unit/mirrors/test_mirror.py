@@ -82,6 +82,22 @@ async def test_only_what_is_new_is_copied(log: Path, target: Recording) -> None:
     assert sorted(target.order) == sorted([*files_between(700, 800), "checkpoint"])
 
 
+async def test_what_was_pruned_is_not_looked_for(log: Path, target: Recording) -> None:
+    grow(log, 0, 700)
+    for name in ("tile/0/000", "tile/entries/000"):
+        (log / name).unlink()
+    (log / "minimum-index").write_text("300\n")
+    await Mirror(target, log, 5.0).copy(700, b"note")
+    assert sorted(target.order) == sorted([*files_between(256, 700), "checkpoint"])
+
+
+async def test_a_minimum_index_that_is_none_is_a_fault(log: Path, target: Recording) -> None:
+    grow(log, 0, 3)
+    (log / "minimum-index").write_text("many\n")
+    with pytest.raises(MirrorFault, match="minimum-index"):
+        await Mirror(target, log, 5.0).copy(3, b"note")
+
+
 async def test_more_signatures_are_copied_without_tiles(log: Path, target: Recording) -> None:
     grow(log, 0, 3)
     mirror = Mirror(target, log, 5.0)
