@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Final, Self
 
 ROOT = Path(__file__).resolve().parents[3]
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/of/the/tests"}
 
 
