@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signerd.audit import checkpoints
 from signerd.audit.log import Log
 from signerd.audit.tree import TreeHead
 from signerd.config_checkpoints import MirrorSection, WitnessSection
-from signerd.connections.aws import Access
 from signerd.engine.anchors import Anchors
 from signerd.engine.checkpointer import Checkpointer, Timing
 from signerd.engine.creation import Creator
@@ -20,8 +21,6 @@ from signerd.engine.outside import Outside
 from signerd.errors import Reason, SignerdError
 from signerd.instance import Wiring
 from signerd.methods import utc_now
-from signerd.mirrors.mirror import Mirror
-from signerd.mirrors.targets import BucketTarget, DirectoryTarget, Target
 from signerd.ownership import private_directory
 from signerd.providers.guard import Guarded
 from signerd.rpc.keys import ANSWERS
@@ -30,9 +29,11 @@ from signerd.state.database import Database
 from signerd.state.location import SqliteLocation
 from signerd.state.shards import Shards
 from signerd.telemetry import Telemetry
-from signerd.witnesses.cosignatures import parse_vkey
-from signerd.witnesses.quorum import Witnesses
-from signerd.witnesses.witness import Address, Witness
+
+if TYPE_CHECKING:
+    from signerd.mirrors.mirror import Mirror
+    from signerd.mirrors.targets import Target
+    from signerd.witnesses.quorum import Witnesses
 
 OpenLog = Callable[[str, Sequence[TreeHead]], Awaitable[Log]]
 """Opens a log by its shard's name, which must agree with the heads."""
@@ -64,15 +65,18 @@ def outside_of(wiring: Wiring, telemetry: Telemetry, instance: str, shard: str) 
     audit = wiring.config.audit
     origin = checkpoints.origin(instance, shard)
     witnesses = built_witnesses(audit.witnesses, telemetry) if audit.witnesses else None
-    mirror = None
-    if audit.mirror:
-        mirror = Mirror(target_of(audit.mirror, origin), audit.directory / shard, audit.mirror.timeout)
+    mirror = built_mirror(audit.mirror, origin, audit.directory / shard) if audit.mirror else None
+    if mirror is not None:
         telemetry.checkpoints.mirror_lag = 0
     return Outside(origin, audit.directory / shard, witnesses, mirror)
 
 
 def built_witnesses(section: WitnessSection, telemetry: Telemetry) -> Witnesses:
     """The witnesses of the configuration; raises CONFIG_INVALID."""
+    from signerd.witnesses.cosignatures import parse_vkey
+    from signerd.witnesses.quorum import Witnesses
+    from signerd.witnesses.witness import Address, Witness
+
     members = [
         Witness(Address(parse_vkey(one.key, f"audit.witnesses.members.{place}.key"), one.url))
         for place, one in enumerate(section.members)
@@ -86,8 +90,18 @@ def built_witnesses(section: WitnessSection, telemetry: Telemetry) -> Witnesses:
     )
 
 
+def built_mirror(section: MirrorSection, origin: str, directory: Path) -> Mirror:
+    """The mirror of the configuration, for the shard in a directory."""
+    from signerd.mirrors.mirror import Mirror
+
+    return Mirror(target_of(section, origin), directory, section.timeout)
+
+
 def target_of(section: MirrorSection, origin: str) -> Target:
     """Where copies of a log go."""
+    from signerd.connections.aws import Access
+    from signerd.mirrors.targets import BucketTarget, DirectoryTarget
+
     if section.directory is not None:
         return DirectoryTarget(section.directory, origin)
     bucket, prefix = section.place

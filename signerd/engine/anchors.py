@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -14,11 +14,12 @@ from signerd.audit.log import Log
 from signerd.audit.notes import parse
 from signerd.engine.log_figures import MirrorFigures, WitnessFigures
 from signerd.engine.outside import Outside, proof
-from signerd.mirrors.mirror import Mirror
-from signerd.mirrors.targets import MirrorFault
+from signerd.mirrors.faults import MirrorFault
 from signerd.telemetry import CheckpointMeter
-from signerd.witnesses.quorum import Witnesses
-from signerd.witnesses.witness import Submission
+
+if TYPE_CHECKING:
+    from signerd.mirrors.mirror import Mirror
+    from signerd.witnesses.quorum import Witnesses
 
 MIRROR_PAUSE: Final = 5.0
 logger = structlog.get_logger(__name__)
@@ -87,6 +88,8 @@ class Anchors:
         """Signature lines of the witnesses that cosign, by name; none without witnesses."""
         if self.witnesses is None:
             return {}
+        from signerd.witnesses.witness import Submission
+
         asked = Submission(made.size, parse(made.note).text, made.note)
         done = await self.witnesses.cosign(asked, self._prove)
         why = done.disowned(self.log.tree_head().size)

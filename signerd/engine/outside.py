@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -17,11 +17,12 @@ from signerd.audit.log import Log
 from signerd.audit.notes import parse
 from signerd.audit.proofs import consistency
 from signerd.errors import SignerdError
-from signerd.mirrors.mirror import Mirror
-from signerd.mirrors.targets import MirrorFault
+from signerd.mirrors.faults import MirrorFault
 from signerd.witnesses.faults import Fault, WitnessFault
-from signerd.witnesses.quorum import Witnesses
-from signerd.witnesses.witness import Submission
+
+if TYPE_CHECKING:
+    from signerd.mirrors.mirror import Mirror
+    from signerd.witnesses.quorum import Witnesses
 
 PATIENCE: Final = 5.0
 """Seconds that a start waits for what is outside."""
@@ -58,6 +59,8 @@ class Outside:
         """Why witnesses say that a log with this checkpoint was cut or put back; empty where none says so."""
         if self.witnesses is None:
             return ""
+        from signerd.witnesses.witness import Submission
+
         asked = Submission(latest.size, parse(latest.note).text, latest.note)
 
         async def prove(old: int, size: int) -> Sequence[bytes]:

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from signerd.mirrors.faults import MirrorFault
 from signerd.mirrors.paths import WIDTH, files_between, is_full
-from signerd.mirrors.targets import MirrorFault, Target
+from signerd.mirrors.targets import Target
 
 CHECKPOINT: Final = "checkpoint"
 MINIMUM_INDEX: Final = "minimum-index"

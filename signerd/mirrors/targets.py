@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from signerd.connections.aws import Access, Limits, S3Connection, told
-
-
-class MirrorFault(Exception):
-    """The mirror can't be read or written; the text says why."""
+from signerd.mirrors.faults import MirrorFault
 
 
 class Target(Protocol):

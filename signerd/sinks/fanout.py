@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
@@ -15,12 +15,12 @@ from signerd.audit.log import Log
 from signerd.audit.records import Record
 from signerd.config_sinks import SinkConfig
 from signerd.errors import SignerdError
-from signerd.sinks.base import Origin
-from signerd.sinks.delivery import Delivery, Gap, Told
-from signerd.sinks.holding import Group, Holding
-from signerd.sinks.positions import PositionFile
-from signerd.sinks.registry import build
-from signerd.sinks.stream import Stream
+
+if TYPE_CHECKING:
+    from signerd.sinks.delivery import Delivery, Gap
+    from signerd.sinks.holding import Group, Holding
+    from signerd.sinks.positions import PositionFile
+    from signerd.sinks.stream import Stream
 
 DROPPED: Final = "records-dropped"
 SAVE_SECONDS: Final = 5.0
@@ -81,24 +81,36 @@ class Fanout:
         """
         if not self._sections:
             return
+        # Imported here: a daemon without sinks needs none of it.
         from signerd.sinks.catching_up import read
+        from signerd.sinks.holding import Holding
+        from signerd.sinks.stream import Stream
 
-        origin = Origin(instance, log.shard)
         stream = Stream(log.sequence, partial(read, directory, lambda: log.end))
         self._log = log
         for section in self._sections:
-            file = PositionFile(positions / section.name / log.shard, instance)
-            position = await asyncio.to_thread(file.read, log.sequence)
-            sender = await asyncio.to_thread(build, section, origin)
-            told = Told(self._moved, self._left_out)
-            delivery = Delivery(section, sender, stream, position, told)
-            self._followed.append(_Followed(delivery, file, position))
+            kept = positions / section.name / log.shard
+            self._followed.append(await self._follow(section, log, stream, instance, kept))
         required = [one.delivery for one in self._followed if one.delivery.section.required]
         self._holding = Holding(required, log.hold) if required else None
         stream.newest = log.sequence
         self._stream = stream
         works = (*(one.delivery.run() for one in self._followed), self._save_for_ever())
         self._tasks = [asyncio.create_task(work) for work in works]
+
+    async def _follow(
+        self, section: SinkConfig, log: Log, stream: Stream, instance: str, kept: Path
+    ) -> _Followed:
+        from signerd.sinks.base import Origin
+        from signerd.sinks.delivery import Delivery, Told
+        from signerd.sinks.positions import PositionFile
+        from signerd.sinks.registry import build
+
+        file = PositionFile(kept, instance)
+        position = await asyncio.to_thread(file.read, log.sequence)
+        sender = await asyncio.to_thread(build, section, Origin(instance, log.shard))
+        told = Told(self._moved, self._left_out)
+        return _Followed(Delivery(section, sender, stream, position, told), file, position)
 
     async def close(self) -> None:
         """Give the sinks their last chance, keep the positions, and let go."""

@@ -9,9 +9,10 @@ import boto3
 import pytest
 
 from signerd.connections.aws import Access, AccessKeys
+from signerd.mirrors.faults import MirrorFault
 from signerd.mirrors.mirror import Mirror
 from signerd.mirrors.paths import files_between
-from signerd.mirrors.targets import BucketTarget, MirrorFault
+from signerd.mirrors.targets import BucketTarget
 from tests.support.servers.aws import ENVIRONMENT, REGION, AwsServer, moto
 from tests.unit.mirrors.test_mirror import grow
 

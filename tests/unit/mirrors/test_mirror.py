@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from signerd.mirrors.faults import MirrorFault
 from signerd.mirrors.mirror import Mirror
 from signerd.mirrors.paths import files_between
-from signerd.mirrors.targets import DirectoryTarget, MirrorFault
+from signerd.mirrors.targets import DirectoryTarget
 
 ORIGIN = "0123/worker-0"
 

@@ -12,7 +12,7 @@ import pytest
 
 from signerd.audit.log import Listener, Log, open_log
 from signerd.errors import Reason, SignerdError
-from signerd.sinks import delivery, fanout
+from signerd.sinks import delivery, registry
 from signerd.sinks.delivery import Gap
 from signerd.sinks.fanout import Fanout
 from tests.unit.audit.samples import make_record
@@ -25,7 +25,7 @@ INSTANCE = "0123abcd"
 def receivers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Receiver]:
     """Receivers by the names of their sinks; a sink gets the one that stands here, or a new one."""
     found: dict[str, Receiver] = {}
-    monkeypatch.setattr(fanout, "build", lambda section, origin: found.setdefault(section.name, Receiver()))
+    monkeypatch.setattr(registry, "build", lambda section, origin: found.setdefault(section.name, Receiver()))
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.002)
     return found

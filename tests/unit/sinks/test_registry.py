@@ -15,7 +15,13 @@ from signerd.sinks.lanes import Threaded
 from signerd.sinks.registry import build
 from tests.unit.sinks.samples import section
 
-LATE = ("aiohttp", "signerd.sinks.http", "signerd.sinks.syslog", "signerd.sinks.files", "signerd.exports")
+LATE = (
+    "aiohttp",
+    "signerd.sinks.delivery",
+    "signerd.sinks.registry",
+    "signerd.sinks.stream",
+    "signerd.exports",
+)
 CODE = f"import sys, signerd.daemon; print([name for name in {LATE!r} if name in sys.modules])"
 
 
