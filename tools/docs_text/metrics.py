@@ -13,6 +13,7 @@ from tools.docs_text.tables import table
 def render() -> str:
     """One row for each metric of signerd, by name; those of the process are prometheus-client's."""
     telemetry = Telemetry()
+    telemetry.checkpoints.mirror_lag = 0  # its metrics are there only with a mirror
     held = (getattr(one, "_metric", one) for one in vars(telemetry).values())
     rows = [
         _row(one._name, "gauge", one._labelnames, one._documentation)
