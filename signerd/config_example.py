@@ -24,6 +24,7 @@ listeners:
       cert: /etc/signerd/tls.crt
       key: /etc/signerd/tls.key
       client_ca: /etc/signerd/ca.crt   # whose client certificates are taken (mTLS)
+    # role: auditor           # its callers read the audit log and can do nothing else; without it: full
     # insecure_no_client_auth: true    # TLS without client_ca
     # insecure_plaintext: true         # TCP without tls
 
@@ -43,6 +44,17 @@ audit:
   gather: 5ms                 # how long a group of records waits for more before it is synced
   segment: 16MiB              # a new file of the write-ahead log begins at this size
   # retention: 400d           # older records are deleted; without it none are
+  checkpoint_interval: 5s     # how often the head of the log is signed while there are new records
+  heartbeat: 5m               # how often a quiet log gets a record and a checkpoint
+  # witnesses:                # cosign checkpoints, so that nobody can be shown another log; needs signerd[witnesses]
+  #   members:
+  #     - {url: https://witness.example.org, key: witness.example.org+e923764f+BA}  # the key as its operator gives it
+  #   quorum: 1
+  # mirror:                   # a copy of the log elsewhere; or directory: PATH
+  #   bucket: s3://audit-mirror/signerd
+  #   region: eu-central-1
+  #   endpoint: https://s3.example.org         # of a store that is not AWS's
+  #   profile: audit                           # of the AWS configuration files
   # reserve: 1GiB             # free space kept for administration: below it requests are refused
   budget:                     # what one identity may put on record, in each worker
     records: 50000            # a second; beyond, its requests are refused

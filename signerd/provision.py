@@ -83,7 +83,7 @@ async def open_audit_log(
             logger.error("audit log can't be written", detail=detail)
 
     def on_warnings(warnings: Sequence[str]) -> None:
-        logger.warning("audit log: " + ("; ".join(warnings) or "all is well again"))
+        logger.warning("audit log", detail="; ".join(warnings) or "all is well again")
 
     return await open_log(
         audit.directory,

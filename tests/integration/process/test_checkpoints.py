@@ -156,7 +156,8 @@ def test_an_older_backup_of_the_audit_directory_begins_a_new_shard(new_daemon: N
     with daemon.client() as client:
         assert client.sign("k", message=b"x").audit.shard == "worker-0-2"
     told = daemon.ctl("status")
-    assert (told.returncode, "its directory is a copy" in told.stdout) == (0, True)
+    # Why, depends on the file system: it may give the copy the inode that the directory had.
+    assert (told.returncode, f"last known with {last} records" in told.stdout) == (0, True)
     assert daemon.stop() == 0
     first = records(daemon, "worker-0-2")[0]
     assert first.operation == "shard-begun"
