@@ -37,10 +37,12 @@ if TYPE_CHECKING:
 
 OpenLog = Callable[[str, Sequence[TreeHead]], Awaitable[Log]]
 """Opens a log by its shard's name, which must agree with the heads."""
+Load = Callable[[int], Awaitable[object]]
+"""Raises STATE_TAMPERED where the state is older than a revision."""
 
 
 async def open_shard(
-    wiring: Wiring, database: Database, instance: str, telemetry: Telemetry, open_log: OpenLog
+    wiring: Wiring, database: Database, instance: str, telemetry: Telemetry, open_log: OpenLog, load: Load
 ) -> OpenedShard:
     """This worker's shard, or a new one where that was cut, put back or copied; raises CONFIG_INVALID and as Opener."""
     audit = wiring.config.audit
@@ -57,6 +59,7 @@ async def open_shard(
         instance=instance,
         open=open_log,
         outside=outside,
+        load=load,
     ).opened()
 
 

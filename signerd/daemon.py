@@ -80,7 +80,7 @@ async def running(wiring: Wiring) -> AsyncIterator[Worker]:
         fanout = Fanout(config.audit.sinks)
         telemetry = Telemetry(fanout.figures)
         opening = partial(open_audit_log, wiring, snapshot.instance, telemetry, fanout)
-        shard = await open_shard(wiring, database, snapshot.instance, telemetry, opening)
+        shard = await open_shard(wiring, database, snapshot.instance, telemetry, opening, store.load)
         stack.push_async_callback(shard.outside.close)
         stack.push_async_callback(shard.log.close)
         stack.push_async_callback(fanout.close)

@@ -76,7 +76,10 @@ class Place:
 
 @dataclass(slots=True)
 class Opener:
-    """Opens the shard of a worker. `open` opens a log by its name, given known heads; `outside` tells of a name."""
+    """Opens the shard of a worker. `open` opens a log by its name, given known heads; `outside` tells of a name.
+
+    `load` raises STATE_TAMPERED where the state is older than a revision.
+    """
 
     shards: Shards
     state: Checkpoints
@@ -84,6 +87,7 @@ class Opener:
     instance: str
     open: Callable[[str, Sequence[TreeHead]], Awaitable[Log]]
     outside: Callable[[str], Outside]
+    load: Callable[[int], Awaitable[object]]
 
     async def opened(self) -> OpenedShard:
         """The shard of before, or a new one.
@@ -162,6 +166,7 @@ class Opener:
 
     async def _new(self, known: Mapping[str, Mark], before: Before | None) -> OpenedShard:
         revision = await asyncio.to_thread(newest_revision, self.place.directory)
+        await self.load(revision)  # else a wrong database would leave an empty shard beside somebody's log
         name, outside = await self._claimed({*known})
         log = await self.open(name, ())
         if before is not None:

@@ -54,6 +54,10 @@ class Scene:
         return Checkpoints(self.database, STATE_KEY)
 
     @property
+    def store(self) -> Store:
+        return Store(self.database, STATE_KEY)
+
+    @property
     def shards(self) -> Shards:
         return Shards(self.database, STATE_KEY)
 
@@ -63,7 +67,7 @@ class Scene:
         self.audit.mkdir(mode=0o700, exist_ok=True)
         place = Place(self.audit, base, f"{self.host}:{self.audit}")
         opened = await Opener(
-            self.shards, self.state, place, self.instance, self._open, self._outside
+            self.shards, self.state, place, self.instance, self._open, self._outside, self.store.load
         ).opened()
         try:
             yield opened
@@ -342,9 +346,11 @@ async def test_two_that_open_at_once_are_told_apart(scene: Scene) -> None:
     assert await scene.found() == ("worker-0", "")
 
 
-async def test_the_newest_revision_on_record_outlives_a_new_shard(scene: Scene) -> None:
+async def test_a_state_older_than_a_record_begins_no_shard_beside_it(scene: Scene) -> None:
     async with scene.life() as opened:
         await opened.log.append(Record(operation="sign", outcome="ok", revision=41)).durable
     (scene.audit / "worker-0" / "token").unlink()
-    async with scene.life() as opened:
-        assert (opened.log.shard, opened.revision) == ("worker-0-2", 41)
+    with refused(Reason.STATE_TAMPERED, "41 was seen"):
+        await scene.found()
+    assert [one.name for one in scene.audit.iterdir() if one.is_dir()] == ["worker-0"]
+    assert [one.name for one in await scene.shards.all()] == ["worker-0"]
