@@ -171,7 +171,9 @@ class Checkpointer:
 
     def _rotated(self) -> bool:
         key = self.key.known()
-        return key is not None and self.latest is not None and self._signer(key) != key.version(0)
+        return (
+            key is not None and self.latest is not None and self._signer(key, self.latest) != key.version(0)
+        )
 
     async def _due(self) -> None:
         """Wait for the interval, or for somebody who waits."""
@@ -226,17 +228,19 @@ class Checkpointer:
         await self.log.publish(made)
 
     async def _signers(self, key: Key) -> list[KeyVersion]:
-        """The primary; after a rotation, for one checkpoint, the version before it too."""
-        primary = key.version(0)
-        before = self._signer(key)
-        if self.latest is None or before == primary:
+        """The primary; after a rotation the version before it too, until such a checkpoint is published."""
+        primary, seen = key.version(0), self.log.published or self.latest
+        before = self._signer(key, seen) if seen else primary
+        if before == primary:
             return [primary]
-        was = vkey(self.log.origin, before) if before else "unknown"
-        await self._note(ROTATED, f"from {was} to {vkey(self.log.origin, primary)}")
+        last = self._signer(key, self.latest) if self.latest else before
+        if last != primary:  # else on record already
+            was = vkey(self.log.origin, last) if last else "unknown"
+            await self._note(ROTATED, f"from {was} to {vkey(self.log.origin, primary)}")
         return [before, primary] if before and before.state is State.ACTIVE else [primary]
 
-    def _signer(self, key: Key) -> KeyVersion | None:
-        return signed_by(key, self.log.origin, self.latest.note) if self.latest else None
+    def _signer(self, key: Key, made: Checkpoint) -> KeyVersion | None:
+        return signed_by(key, self.log.origin, made.note)
 
     async def _note(self, operation: str, detail: str) -> None:
         record = Record(

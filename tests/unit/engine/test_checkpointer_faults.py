@@ -10,13 +10,16 @@ import pytest
 
 from signerd.audit.checkpoints import Checkpoint
 from signerd.audit.log import Log
+from signerd.engine.log_rotation import RotateCall
 from signerd.errors import Reason, SignerdError
 from signerd.mirrors.mirror import Mirror
 from signerd.mirrors.targets import DirectoryTarget
 from signerd.providers.guard import Guarded
 from signerd.providers.memory import MemoryProvider
+from signerd.rpc.keys import ANSWERS
 from tests.support.checkpoints import fresh_database, rigged, witnesses_of
 from tests.support.daemons import until
+from tests.support.lives import CALLER
 from tests.support.servers.witness import StandIn, standing_in
 from tests.unit.state.contract import refused
 
@@ -64,6 +67,23 @@ async def test_what_could_not_be_published_is_published_without_new_records(
             assert (await rig.checkpointer.covering(rig.log.sequence)).size == before.size + 1
         await until(lambda: rig.log.published is not None and rig.log.published.size == before.size + 1)
         assert rig.checkpointer.warnings() == []
+
+
+async def test_the_first_published_checkpoint_after_a_rotation_has_both_signatures(
+    tmp_path: Path, providers: dict[str, Guarded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rigged(fresh_database(tmp_path), tmp_path, providers) as rig:
+        await rig.append()
+        before = await rig.checkpointer.make()
+        call = RotateCall(lost=False, request_id="r-1")
+        await rig.rotator.rotate(CALLER, call, ANSWERS["rotate-log-key"])
+        failing(monkeypatch, FULL, lambda made: made.size > before.size)
+        with refused(Reason.AUDIT_UNAVAILABLE):
+            await rig.checkpointer.make()
+        assert rig.log.published == before
+        assert rig.signers(await rig.checkpointer.make()) == [1, 2]
+        assert rig.signers(await rig.checkpointer.make()) == [2]
+        assert len(rig.records("log-key-rotated")) == 1
 
 
 async def test_cosignatures_that_could_not_be_published_are_asked_for_again(
