@@ -72,10 +72,10 @@ def expected_records(shards: dict[str, Path]) -> int:
     return total
 
 
-def absent(given: Given, shards: Sequence[str]) -> list[str]:
-    """Origins that a checkpoint was given for, and that are not among the shards."""
+def absent(given: Given, found: Sequence[str]) -> list[str]:
+    """Origins that a checkpoint was given for, and that are not among those found: it may be another instance's."""
     origins = dict.fromkeys(one.head.origin for one in given.since)
-    return [origin for origin in origins if origin.rpartition("/")[2] not in shards]
+    return [origin for origin in origins if origin not in found]
 
 
 def _is_shard(path: Path) -> bool:

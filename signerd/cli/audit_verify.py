@@ -96,7 +96,7 @@ def verify(
     shards = _chosen(shards_in(directory), shard)
     with _readable(), counting(expected_records(shards), "records verified") as done:
         reports = list(verify_directory(shards, replace(given, on_progress=done)))
-    missing = [] if shard else absent(given, list(shards))
+    missing = [] if shard else absent(given, [report.origin for report in reports])
     write_reports(ctx, reports, missing)
     ctx.exit(exit_of_reports(reports, missing))
 

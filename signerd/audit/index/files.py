@@ -90,7 +90,7 @@ def discard(directory: Path) -> None:
 def _connected(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"file:{_quoted(path)}?mode=rw", uri=True, timeout=BUSY, isolation_level=None)
     db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA cache_size = -4096")
+    db.execute("PRAGMA cache_size = -1024")
     db.execute("PRAGMA trusted_schema = OFF")
     return db
 
