@@ -98,6 +98,10 @@ def fingerprint(name: str, wanted: FilterOptions) -> str:
 @contextmanager
 def resumed(path: Path, which: str, form: Format) -> Iterator[tuple[Positions, Write]]:
     """Writes beside the file, which gets its name at the end; goes on with what an export like this one left there."""
+    if path.exists() and not path.is_file():
+        raise click.BadParameter(
+            f"{path} is no regular file; without --output it goes to stdout", param_hint="--output"
+        )
     partial, note = path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.progress")
     begun = _noted(note, which) if partial.exists() else NOTHING
     with partial.open("r+b" if begun.size else "wb") as file:

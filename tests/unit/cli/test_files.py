@@ -71,3 +71,13 @@ def test_a_bar_is_shown_after_a_while_and_on_a_terminal_only(
     assert counted.read(2) == b"cd"
     counted.close()
     assert ("4/4 bytes" in capsys.readouterr().err) is shown
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"signature")
+    assert os.read(reader, 100) == b"signature"
+    os.close(reader)
+    assert pipe.is_fifo()
